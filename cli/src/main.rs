@@ -1,0 +1,3 @@
+//! The `nixops4` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The orchestrator: graph, planner, scheduler, state.

@@ -1,0 +1,1 @@
+//! The local provider and the provider SDK it is written on.

@@ -1,0 +1,3 @@
+//! The evaluator process.
+
+fn main() {}

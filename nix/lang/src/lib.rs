@@ -1,0 +1,1 @@
+//! A Nix-language evaluator with provenance and marks built into forcing.

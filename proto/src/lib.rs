@@ -1,0 +1,1 @@
+//! Wire formats: messages only, no behaviour.

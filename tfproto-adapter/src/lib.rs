@@ -1,0 +1,1 @@
+//! Terraform and OpenTofu provider plugins, driven directly over gRPC.
