@@ -1,1 +1,10 @@
-//! Wire formats: messages only, no behaviour.
+//! Wire formats of NixOps4: messages only, no behaviour beyond parsing and printing names.
+//!
+//! | module | who speaks it |
+//! |---|---|
+//! | [`path`] | everything: names of components and of leaves inside values |
+//! | [`tree`] | how values with unknown leaves, provenance and marks are written as JSON |
+//! | [`evaluator`] | `nixops4` and the evaluator process |
+pub mod evaluator;
+pub mod path;
+pub mod tree;
