@@ -1,1 +1,9 @@
-//! The orchestrator: graph, planner, scheduler, state.
+//! The orchestrator: graph, planner, scheduler, state, and the [`provider::Provider`] trait.
+//!
+//! Knows no gRPC, no Nix and no terminal: it asks an evaluator process and providers, and reports
+//! events to whoever started it.
+pub mod diagnostic;
+pub mod provider;
+pub mod value;
+
+pub use nixops4_proto::path::{AttrPath, MemberPath, OutputRef, Step};

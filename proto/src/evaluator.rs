@@ -551,13 +551,21 @@ mod tests {
     #[test]
     fn numbers_survive_inside_tagged_enums() {
         let line = r#"{"path":"a","kind":"unknown","what":"kind","from":[0,18446744073709551616]}"#;
-        assert!(serde_json::from_str::<Component>(line).is_err(), "out of range");
+        assert!(
+            serde_json::from_str::<Component>(line).is_err(),
+            "out of range"
+        );
         let line = r#"{"path":"a","kind":"resource","provider":"p","type":"t","from":[1],
             "inputs":{"n":18446744073709551616.5},"refs":[{"member":"b","path":["l",0]}]}"#;
         let component: Component = serde_json::from_str(line).expect("component");
-        let ComponentKind::Resource(resource) = component.kind else { panic!("resource") };
+        let ComponentKind::Resource(resource) = component.kind else {
+            panic!("resource")
+        };
         assert_eq!(resource.from, [1]);
-        assert_eq!(resource.inputs.expect("inputs").0["n"].to_string(), "18446744073709551616.5");
+        assert_eq!(
+            resource.inputs.expect("inputs").0["n"].to_string(),
+            "18446744073709551616.5"
+        );
     }
 
     #[test]

@@ -1,0 +1,149 @@
+//! Requests and responses of the provider operations.
+
+use std::collections::BTreeSet;
+
+use crate::AttrPath;
+use crate::diagnostic::Diagnostics;
+use crate::value::Value;
+
+/// What core has to know of a resource type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResourceType {
+    /// The provider's name for it.
+    pub name: String,
+    /// Whether it is a state handler.
+    pub state_handler: bool,
+    /// Whether it cannot do without state.
+    pub require_state: bool,
+    /// The names of its outputs, where the type fixes them.
+    pub outputs: Option<BTreeSet<String>>,
+    /// Inputs whose value is secret whatever the user says.
+    pub sensitive_inputs: Vec<AttrPath>,
+}
+
+/// What is remembered of an object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResourceState {
+    /// The provider's name for its type.
+    pub type_name: String,
+    /// What the user set when it was last applied.
+    pub inputs: Value,
+    /// What the provider reported. Secret leaves are marked.
+    pub outputs: Value,
+    /// Bytes that belong to the provider, to be handed back as they are.
+    pub private: Option<Vec<u8>>,
+    /// Version of the type's schema that `outputs` follow.
+    pub schema_version: u64,
+    /// What identifies the object, where the provider tells; JSON in the provider's own form.
+    pub identity: Option<serde_json::Value>,
+    /// Whether its creation failed half-way: it is to be replaced.
+    pub tainted: bool,
+}
+
+/// What to plan.
+#[derive(Clone, Debug)]
+pub struct PlanRequest<'a> {
+    /// The provider's name for the type.
+    pub type_name: &'a str,
+    /// What there is; `None` to create. A tainted object is replaced.
+    pub prior: Option<&'a ResourceState>,
+    /// What the user wants, with unknown leaves.
+    pub inputs: &'a Value,
+    /// Inputs whose changes are not acted upon.
+    pub ignore_changes: &'a [AttrPath],
+    /// No input's change is acted upon.
+    pub ignore_all_changes: bool,
+    /// Replace it whatever has changed.
+    pub force_replace: bool,
+}
+
+/// What has to be done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Nothing.
+    NoOp,
+    /// Read a data source, once its inputs are known.
+    Read,
+    /// Make it.
+    Create,
+    /// Change it in place.
+    Update,
+    /// Delete it and make another (in which order is not the provider's to say).
+    Replace,
+    /// Delete it.
+    Delete,
+    /// Stop remembering it.
+    Forget,
+}
+
+/// A provider's plan for one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedChange {
+    /// What has to be done.
+    pub action: Action,
+    /// The outputs as they will be, unknown where only doing it can tell; null for a deletion.
+    /// Secret leaves are marked.
+    pub outputs: Value,
+    /// For a replacement: the leaves (of inputs or outputs) that force it; empty if the user or
+    /// taint does.
+    pub replace_paths: Vec<AttrPath>,
+    /// What the provider wants back at apply; opaque, may be written to a plan file.
+    pub provider_data: Vec<u8>,
+    /// Why the provider cannot plan yet; the change is then made in a later wave.
+    pub deferred: Option<String>,
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplyKind {
+    /// Make it: `prior` is `None`. Also the second half of a replacement.
+    Create,
+    /// Change it in place.
+    Update,
+    /// Delete it. Also the other half of a replacement.
+    Delete,
+}
+
+/// What to apply.
+#[derive(Clone, Debug)]
+pub struct ApplyRequest<'a> {
+    /// What to do.
+    pub kind: ApplyKind,
+    /// The provider's name for the type.
+    pub type_name: &'a str,
+    /// What there is; `None` to create.
+    pub prior: Option<&'a ResourceState>,
+    /// What the user wants, wholly known; null to delete.
+    pub inputs: &'a Value,
+    /// The plan that is carried out, made from these very inputs.
+    pub change: &'a PlannedChange,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ApplyResponse {
+    /// What there is now, also after a failure that got half-way; `None` if there is no object.
+    pub state: Option<ResourceState>,
+    /// Complaints; the operation failed if one of them is an error.
+    pub diagnostics: Diagnostics,
+}
+
+/// What to read from a data source.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadDataRequest<'a> {
+    /// The provider's name for the type.
+    pub type_name: &'a str,
+    /// What the user asks for, wholly known.
+    pub inputs: &'a Value,
+}
+
+/// What to take over.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportRequest<'a> {
+    /// The provider's name for the type.
+    pub type_name: &'a str,
+    /// The provider's identifier of the object.
+    pub id: &'a str,
+    /// What the user wants of it, as far as known.
+    pub inputs: &'a Value,
+}
