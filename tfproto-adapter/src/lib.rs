@@ -1,1 +1,3 @@
-//! Terraform and OpenTofu provider plugins, driven directly over gRPC.
+//! The tfproto adapter: provider plugins of Terraform and OpenTofu as NixOps4 providers.
+
+pub mod cty;
