@@ -1,0 +1,319 @@
+//! The CLI configuration that Terraform and OpenTofu users already have.
+//!
+//! Only what decides where plugins come from is kept. Which file counts follows OpenTofu, so that
+//! both tools' files are found.
+
+mod pattern;
+pub(crate) mod syntax;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use pattern::SourcePattern;
+use syntax::{Body, Item, SyntaxError};
+
+use crate::discovery::{Environment, ProviderSource, SourceSpec};
+
+/// Where plugins may come from, as configured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CliConfig {
+    /// The `provider_installation` block; without one, implied mirrors are used.
+    pub installation: Option<Installation>,
+    /// A cache shared by several projects.
+    pub plugin_cache_dir: Option<PathBuf>,
+    /// The files that were read, in order.
+    pub files: Vec<PathBuf>,
+    /// What was odd but no error.
+    pub warnings: Vec<String>,
+}
+
+/// The methods of a `provider_installation` block, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Installation {
+    /// Directories that hold a provider's executable directly, for its developers.
+    pub dev_overrides: BTreeMap<ProviderSource, PathBuf>,
+    /// The methods to try.
+    pub methods: Vec<Method>,
+}
+
+/// One way of getting plugins, for some providers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Method {
+    /// What is done.
+    pub kind: MethodKind,
+    include: Option<Vec<SourcePattern>>,
+    exclude: Vec<SourcePattern>,
+}
+
+/// What an installation method does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodKind {
+    /// Plugins lie in a directory.
+    FilesystemMirror(PathBuf),
+    /// Plugins are fetched from their registries.
+    Direct,
+    /// Plugins are fetched from a mirror with this base address.
+    NetworkMirror(String),
+    /// Plugins are fetched from an OCI registry, repositories named by this template.
+    OciMirror(String),
+}
+
+/// A configuration file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CliConfigError {
+    /// It exists but cannot be read.
+    #[error("cannot read the CLI configuration {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It does not say what it should.
+    #[error("{path}, {problem}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        problem: SyntaxError,
+    },
+}
+
+impl Method {
+    /// A method for every provider.
+    pub(crate) fn for_all(kind: MethodKind) -> Self {
+        Self {
+            kind,
+            include: None,
+            exclude: Vec::new(),
+        }
+    }
+
+    /// Whether the method is meant for that provider; an exclusion wins.
+    pub fn covers(&self, source: &ProviderSource) -> bool {
+        let listed = |patterns: &[SourcePattern]| patterns.iter().any(|p| p.matches(source));
+        self.include.as_deref().is_none_or(listed) && !listed(&self.exclude)
+    }
+}
+
+impl fmt::Display for MethodKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FilesystemMirror(path) => write!(f, "filesystem mirror {}", path.display()),
+            Self::Direct => write!(f, "its registry"),
+            Self::NetworkMirror(url) => write!(f, "network mirror {url}"),
+            Self::OciMirror(template) => write!(f, "OCI mirror {template}"),
+        }
+    }
+}
+
+impl CliConfig {
+    /// Reads whatever configuration files the surroundings point at.
+    pub fn load(environment: &Environment) -> Result<Self, CliConfigError> {
+        let mut config = Self::default();
+        let explicit = environment
+            .path_variable("TF_CLI_CONFIG_FILE")
+            .or_else(|| environment.path_variable("TERRAFORM_CONFIG"));
+        if let Some(path) = explicit {
+            let path = environment.absolute(path);
+            if path.is_file() {
+                config.read(&path, environment)?;
+            } else {
+                let shown = path.display();
+                config
+                    .warnings
+                    .push(format!("the CLI configuration {shown} does not exist"));
+            }
+            return Ok(config);
+        }
+        for path in default_files(environment) {
+            config.read(&path, environment)?;
+        }
+        Ok(config)
+    }
+
+    fn read(&mut self, path: &Path, environment: &Environment) -> Result<(), CliConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| CliConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let body = Body::parse(path, &text);
+        let result = body.and_then(|body| self.merge(path, &body, environment));
+        self.files.push(path.to_owned());
+        result.map_err(|problem| CliConfigError::Syntax {
+            path: path.to_owned(),
+            problem,
+        })
+    }
+
+    fn merge(
+        &mut self,
+        path: &Path,
+        body: &Body,
+        environment: &Environment,
+    ) -> Result<(), SyntaxError> {
+        for item in body
+            .items
+            .iter()
+            .filter(|item| !KNOWN.contains(&item.name.as_str()))
+        {
+            let (shown, line, name) = (path.display(), item.line, &item.name);
+            self.warnings
+                .push(format!("{shown}, line {line}: unknown setting \"{name}\""));
+        }
+        for (item, block) in body.blocks("provider_installation") {
+            if self.installation.is_some() {
+                let message = "there is already a provider_installation block";
+                return Err(SyntaxError::new(item.line, message));
+            }
+            self.installation = Some(installation(block, environment)?);
+        }
+        for item in body.named("plugin_cache_dir") {
+            self.plugin_cache_dir = Some(environment.absolute(item.text()?));
+        }
+        Ok(())
+    }
+}
+
+/// Settings of either tool; those that do not decide where plugins come from are passed over.
+const KNOWN: [&str; 12] = [
+    "provider_installation",
+    "plugin_cache_dir",
+    "plugin_cache_may_break_dependency_lock_file",
+    "host",
+    "credentials",
+    "credentials_helper",
+    "registry_protocols",
+    "oci_default_credentials",
+    "oci_credentials",
+    "disable_checkpoint",
+    "disable_checkpoint_signature",
+    "providers",
+];
+
+fn default_files(environment: &Environment) -> Vec<PathBuf> {
+    let home = environment.home();
+    let xdg = environment
+        .path_variable("XDG_CONFIG_HOME")
+        .map(|dir| dir.join("opentofu"));
+    let main = [
+        home.as_ref().map(|home| home.join(".tofurc")),
+        home.as_ref().map(|home| home.join(".terraformrc")),
+        xdg.as_ref().map(|dir| dir.join("tofurc")),
+    ];
+    let mut files: Vec<_> = main
+        .into_iter()
+        .flatten()
+        .find(|path| path.is_file())
+        .into_iter()
+        .collect();
+    let dirs = [home.map(|home| home.join(".terraform.d")), xdg];
+    if let Some(dir) = dirs.into_iter().flatten().find(|dir| dir.is_dir()) {
+        files.extend(files_in(&dir));
+    }
+    files
+}
+
+/// The additional files of a configuration directory, in name order.
+fn files_in(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return Vec::new();
+    };
+    let is_config = |path: &PathBuf| {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        (name.ends_with(".tfrc") || name.ends_with(".tfrc.json")) && path.is_file()
+    };
+    let mut files: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_config)
+        .collect();
+    files.sort();
+    files
+}
+
+fn installation(block: &Body, environment: &Environment) -> Result<Installation, SyntaxError> {
+    let mut result = Installation::default();
+    for item in &block.items {
+        for body in item.bodies() {
+            if item.name == "dev_overrides" {
+                add_overrides(&mut result, item, body, environment)?;
+            } else {
+                result.methods.push(method(item, body, environment)?);
+            }
+        }
+        if item.bodies().next().is_none() {
+            let message = format!("\"{}\" must be a block", item.name);
+            return Err(SyntaxError::new(item.line, message));
+        }
+    }
+    Ok(result)
+}
+
+fn add_overrides(
+    installation: &mut Installation,
+    block: &Item,
+    body: &Body,
+    environment: &Environment,
+) -> Result<(), SyntaxError> {
+    if !installation.methods.is_empty() {
+        let message = "dev_overrides must come before the installation methods";
+        return Err(SyntaxError::new(block.line, message));
+    }
+    for item in &body.items {
+        let spec = SourceSpec::parse(&item.name)
+            .map_err(|error| SyntaxError::new(item.line, error.to_string()))?;
+        let dir = environment.absolute(item.text()?);
+        for source in spec.candidates() {
+            installation.dev_overrides.insert(source, dir.clone());
+        }
+    }
+    Ok(())
+}
+
+fn method(item: &Item, body: &Body, environment: &Environment) -> Result<Method, SyntaxError> {
+    let argument = |name: &str| match body.named(name).next() {
+        Some(argument) => Ok(argument.text()?.to_owned()),
+        None => Err(SyntaxError::new(
+            item.line,
+            format!("{} needs \"{name}\"", item.name),
+        )),
+    };
+    let kind = match item.name.as_str() {
+        "filesystem_mirror" => {
+            MethodKind::FilesystemMirror(environment.absolute(argument("path")?))
+        }
+        "network_mirror" => MethodKind::NetworkMirror(argument("url")?),
+        "oci_mirror" => MethodKind::OciMirror(argument("repository_template")?),
+        "direct" => MethodKind::Direct,
+        other => {
+            let message = format!("\"{other}\" is not an installation method");
+            return Err(SyntaxError::new(item.line, message));
+        }
+    };
+    let include = body.named("include").next().map(patterns).transpose()?;
+    let exclude = body
+        .named("exclude")
+        .next()
+        .map(patterns)
+        .transpose()?
+        .unwrap_or_default();
+    Ok(Method {
+        kind,
+        include,
+        exclude,
+    })
+}
+
+fn patterns(item: &Item) -> Result<Vec<SourcePattern>, SyntaxError> {
+    item.texts()?
+        .into_iter()
+        .map(|text| SourcePattern::parse(text).map_err(|e| SyntaxError::new(item.line, e)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
