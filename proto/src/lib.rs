@@ -5,6 +5,9 @@
 //! | [`path`] | everything: names of components and of leaves inside values |
 //! | [`tree`] | how values with unknown leaves, provenance and marks are written as JSON |
 //! | [`evaluator`] | `nixops4` and the evaluator process |
+//! | `tfplugin` (feature) | hosts and provider plugins of Terraform and OpenTofu |
 pub mod evaluator;
 pub mod path;
+#[cfg(feature = "tfplugin")]
+pub mod tfplugin;
 pub mod tree;
