@@ -3,6 +3,8 @@
 //! Knows no gRPC, no Nix and no terminal: it asks an evaluator process and providers, and reports
 //! events to whoever started it.
 pub mod diagnostic;
+pub mod evaluate;
+pub mod graph;
 pub mod provider;
 pub mod value;
 
