@@ -4,3 +4,4 @@ pub mod cache;
 pub mod cliconfig;
 pub mod cty;
 pub mod discovery;
+pub mod schema;
