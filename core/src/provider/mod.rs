@@ -7,6 +7,7 @@
 //! Three ways to fail, never mixed: a provider's complaints are [`Diagnostics`]; a provider that
 //! cannot be spoken to is a [`ProviderError`]; [`Failure`] is either.
 
+pub mod default_plan;
 mod error;
 mod ops;
 

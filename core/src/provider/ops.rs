@@ -123,6 +123,8 @@ pub struct ApplyRequest<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ApplyResponse {
     /// What there is now, also after a failure that got half-way; `None` if there is no object.
+    /// Whoever applies marks it tainted where creating it failed; an update that failed half-way
+    /// keeps the inputs of `prior`, so that the next plan sees that something is left to do.
     pub state: Option<ResourceState>,
     /// Complaints; the operation failed if one of them is an error.
     pub diagnostics: Diagnostics,

@@ -240,6 +240,27 @@ impl Value {
             }
     }
 
+    /// The same value, without provenance: as an output that others refer to by its own name.
+    pub fn without_provenance(&self) -> Self {
+        let kind = match &self.kind {
+            Kind::List(elements) => {
+                Kind::List(elements.iter().map(Self::without_provenance).collect())
+            }
+            Kind::Attrs(attrs) => Kind::Attrs(
+                attrs
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.without_provenance()))
+                    .collect(),
+            ),
+            other => other.clone(),
+        };
+        Self {
+            kind,
+            provenance: Provenance::default(),
+            marks: self.marks,
+        }
+    }
+
     /// Everything that any part of it depended on or waits for.
     pub fn all_provenance(&self) -> Provenance {
         let mut all = Provenance::default();

@@ -1,0 +1,13 @@
+//! Fakes for tests of what stands on core.
+//!
+//! [`FakeProvider`] is a provider in memory that is stricter than any real one and does what a test
+//! tells it to: wait, fail, die, get half-way. Use it from integration tests (`core/tests/*.rs`)
+//! and from other crates: inside core's own unit tests it would implement the trait of *another*
+//! compilation of core.
+mod provider;
+mod script;
+mod world;
+
+pub use provider::{FakeProvider, FakeType};
+pub use script::{Call, Held, Operation, Outcome};
+pub use world::{Object, World};
