@@ -19,10 +19,10 @@ pub use error::{Failure, ProviderError};
 pub use nixops4_proto::evaluator::Mode;
 pub use ops::{
     Action, ApplyKind, ApplyRequest, ApplyResponse, ImportRequest, PlanRequest, PlannedChange,
-    ReadDataRequest, ResourceState, ResourceType,
+    ReadDataRequest, ResourceState, ResourceType, StateEvent, StateHandle,
 };
 
-use crate::diagnostic::{Diagnosed, Diagnostics};
+use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::value::Value;
 
 /// What a provider call gives: a value with warnings, or why not.
@@ -63,7 +63,8 @@ pub trait Provider: Send + Sync + Debug {
 #[async_trait]
 pub trait ConfiguredProvider: Send + Sync + Debug {
     /// Reads the object again; `None` if it is gone. Also brings a state that an older version of
-    /// the provider wrote up to date.
+    /// the provider wrote up to date. Where the object is no longer as it was made, the inputs in
+    /// the answer may differ from those in `state`: they are what would make it as it is now.
     async fn read(&self, state: &ResourceState) -> ProviderResult<Option<ResourceState>>;
 
     /// Brings a state that an older version of the provider wrote up to date without looking at
@@ -90,9 +91,29 @@ pub trait ConfiguredProvider: Send + Sync + Debug {
     /// Takes over an existing object: its state as if it had been created by us.
     async fn import(&self, request: ImportRequest<'_>) -> ProviderResult<ResourceState>;
 
+    /// Reads the state that a state handler keeps: the snapshot, or null if there is none yet.
+    async fn state_read(&self, handle: StateHandle<'_>) -> ProviderResult<serde_json::Value> {
+        Err(no_state_handler(handle.type_name).into())
+    }
+
+    /// Has a state handler append an event, which is durable once the answer is there.
+    async fn state_event(
+        &self,
+        handle: StateHandle<'_>,
+        _event: StateEvent<'_>,
+    ) -> ProviderResult<()> {
+        Err(no_state_handler(handle.type_name).into())
+    }
+
     /// Asks running calls to come to an early end; they still answer.
     async fn stop(&self);
 
     /// Ends it, without leaving anything running. Later calls fail.
     async fn close(&self);
+}
+
+fn no_state_handler(type_name: &str) -> Diagnostic {
+    Diagnostic::error(format!(
+        "resources of type `{type_name}` cannot handle state"
+    ))
 }

@@ -15,6 +15,9 @@ pub struct ResourceType {
     pub state_handler: bool,
     /// Whether it cannot do without state.
     pub require_state: bool,
+    /// Whether a resource has state only where it names its state handler itself, and inherits
+    /// none: what programs of protocol version 0 rely on.
+    pub stateless_unless_named: bool,
     /// The names of its outputs, where the type fixes them.
     pub outputs: Option<BTreeSet<String>>,
     /// Inputs whose value is secret whatever the user says.
@@ -49,6 +52,8 @@ pub struct PlanRequest<'a> {
     pub prior: Option<&'a ResourceState>,
     /// What the user wants, with unknown leaves.
     pub inputs: &'a Value,
+    /// Whether what comes of it is remembered; what is not is created at every apply.
+    pub stateful: bool,
     /// Inputs whose changes are not acted upon.
     pub ignore_changes: &'a [AttrPath],
     /// No input's change is acted upon.
@@ -115,6 +120,8 @@ pub struct ApplyRequest<'a> {
     pub prior: Option<&'a ResourceState>,
     /// What the user wants, wholly known; null to delete.
     pub inputs: &'a Value,
+    /// As in [`PlanRequest::stateful`].
+    pub stateful: bool,
     /// The plan that is carried out, made from these very inputs.
     pub change: &'a PlannedChange,
 }
@@ -148,4 +155,24 @@ pub struct ImportRequest<'a> {
     pub id: &'a str,
     /// What the user wants of it, as far as known.
     pub inputs: &'a Value,
+}
+
+/// A resource that handles the state of others.
+#[derive(Clone, Copy, Debug)]
+pub struct StateHandle<'a> {
+    /// The provider's name for its type.
+    pub type_name: &'a str,
+    /// Its inputs, wholly known.
+    pub inputs: &'a Value,
+    /// Its outputs, as far as it has any.
+    pub outputs: &'a Value,
+}
+
+/// Something to be written into the state.
+#[derive(Clone, Copy, Debug)]
+pub struct StateEvent<'a> {
+    /// What happened, in a word.
+    pub event: &'a str,
+    /// The change of the snapshot: a JSON Patch.
+    pub patch: &'a serde_json::Value,
 }

@@ -272,8 +272,8 @@ impl Provider for FakeProvider {
             name: name.to_owned(),
             state_handler: fake.state_handler,
             require_state: fake.require_state,
-            outputs: None,
             sensitive_inputs: fake.sensitive.iter().map(|name| input(name)).collect(),
+            ..ResourceType::default()
         }))
     }
 

@@ -43,6 +43,7 @@ fn check(prior: Option<&ResourceState>, inputs: Json, ignore: &[AttrPath]) -> St
             inputs: &inputs,
             ignore_changes: ignore,
             ignore_all_changes: false,
+            stateful: true,
             force_replace: false,
         },
     );
@@ -154,6 +155,7 @@ fn what_is_always_applied_updates_without_a_change() {
             inputs: &prior.inputs,
             ignore_changes: &[],
             ignore_all_changes: false,
+            stateful: true,
             force_replace: false,
         },
     );

@@ -17,6 +17,7 @@ async fn plan(fake: &FakeProvider, prior: Option<&ResourceState>, inputs: &Value
         inputs,
         ignore_changes: &[],
         ignore_all_changes: false,
+        stateful: true,
         force_replace: false,
     };
     fake.plan(request).await.expect("planned").value
@@ -34,6 +35,7 @@ async fn apply(
         type_name: "thing",
         prior,
         inputs,
+        stateful: true,
         change,
     })
     .await
