@@ -5,9 +5,12 @@
 //! | [`path`] | everything: names of components and of leaves inside values |
 //! | [`tree`] | how values with unknown leaves, provenance and marks are written as JSON |
 //! | [`evaluator`] | `nixops4` and the evaluator process |
+//! | [`native`] | hosts and native provider programs |
 //! | `tfplugin` (feature) | hosts and provider plugins of Terraform and OpenTofu |
 pub mod evaluator;
+pub mod native;
 pub mod path;
+pub mod schema;
 #[cfg(feature = "tfplugin")]
 pub mod tfplugin;
 pub mod tree;

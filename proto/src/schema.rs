@@ -1,0 +1,115 @@
+//! JSON Schemas of the wire formats, made from their types.
+//!
+//! They are checked in as `proto/schemas/*.json` for people who write a program in another
+//! language; a test keeps them current.
+
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{evaluator, native};
+
+/// Every schema, with the name of its file.
+pub fn all() -> Vec<(&'static str, Json)> {
+    vec![
+        ("native-provider.json", native_provider()),
+        ("native-provider-v0.json", native_provider_v0()),
+        ("evaluator.json", evaluator_protocol()),
+    ]
+}
+
+fn native_provider() -> Json {
+    let mut generator = generator();
+    let methods = native::method_schemas(&mut generator);
+    let lines = vec![
+        generator.subschema_for::<native::Request>(),
+        generator.subschema_for::<native::Reply>(),
+        generator.subschema_for::<native::Notification>(),
+    ];
+    protocol(
+        generator,
+        "NixOps4 native provider protocol, version 1",
+        lines,
+        methods,
+    )
+}
+
+fn native_provider_v0() -> Json {
+    let mut generator = generator();
+    let lines = vec![
+        generator.subschema_for::<native::v0::Request>(),
+        generator.subschema_for::<native::v0::Response>(),
+    ];
+    protocol(
+        generator,
+        "NixOps4 provider protocol, version 0",
+        lines,
+        Vec::new(),
+    )
+}
+
+fn evaluator_protocol() -> Json {
+    use evaluator as e;
+    let mut generator = generator();
+    let mut methods = Vec::new();
+    macro_rules! methods {
+        ($($method:ty),*) => {$(methods.push((
+            <$method as e::Method>::NAME,
+            generator.subschema_for::<$method>(),
+            generator.subschema_for::<<$method as e::Method>::Response>(),
+        ));)*};
+    }
+    methods!(
+        e::Hello,
+        e::Load,
+        e::Walk,
+        e::DescribeProvider,
+        e::SetOutputs,
+        e::Locate,
+        e::Eval
+    );
+    generator.subschema_for::<e::WalkItem>();
+    let lines = vec![
+        generator.subschema_for::<e::Request>(),
+        generator.subschema_for::<e::Reply>(),
+    ];
+    protocol(
+        generator,
+        "NixOps4 evaluator protocol, version 1",
+        lines,
+        methods,
+    )
+}
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().into_generator()
+}
+
+/// One document: any line of the protocol, and under `methods` what goes with each method's name.
+fn protocol(
+    mut generator: SchemaGenerator,
+    title: &str,
+    lines: Vec<Schema>,
+    methods: Vec<(&'static str, Schema, Schema)>,
+) -> Json {
+    let methods: Map<_, _> = methods
+        .into_iter()
+        .map(|(name, params, result)| {
+            (
+                name.to_owned(),
+                json!({ "params": params, "result": result }),
+            )
+        })
+        .collect();
+    let mut document = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "description": "One line of the protocol. `methods` maps each method to the types of its parameters and result.",
+        "anyOf": lines,
+        "$defs": generator.take_definitions(true),
+    });
+    if !methods.is_empty() {
+        document["methods"] = methods.into();
+    }
+    document
+}
