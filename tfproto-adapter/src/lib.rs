@@ -2,6 +2,16 @@
 
 pub mod cache;
 pub mod cliconfig;
+pub mod client;
+mod connection;
+pub mod convert;
 pub mod cty;
 pub mod discovery;
+pub mod error;
+pub mod handshake;
+pub mod launch;
+pub mod log;
+pub mod process;
 pub mod schema;
+mod tls;
+pub mod v5;

@@ -1,0 +1,75 @@
+//! Answers that come in pieces.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_stream::{Stream, StreamExt as _};
+use tonic::{Status, Streaming};
+
+use super::explain;
+use crate::error::RpcError;
+use crate::launch::Plugin;
+use crate::v5::Convert;
+
+/// The pieces of one answer. Dropping it cancels the call.
+pub struct Events<T> {
+    plugin: Arc<Plugin>,
+    rpc: &'static str,
+    pieces: Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>,
+}
+
+impl<T> fmt::Debug for Events<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("rpc", &self.rpc)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static> Events<T> {
+    /// Takes pieces in the form of protocol 6.
+    pub(super) fn new(plugin: &Arc<Plugin>, rpc: &'static str, pieces: Streaming<T>) -> Self {
+        Self {
+            plugin: plugin.clone(),
+            rpc,
+            pieces: Box::pin(pieces),
+        }
+    }
+
+    /// Takes pieces in the form of protocol 5.
+    pub(super) fn lifted<P>(plugin: &Arc<Plugin>, rpc: &'static str, pieces: Streaming<P>) -> Self
+    where
+        P: Convert<T> + Send + 'static,
+    {
+        let pieces = Box::pin(pieces.map(|piece| piece.map(Convert::convert)));
+        Self {
+            plugin: plugin.clone(),
+            rpc,
+            pieces,
+        }
+    }
+
+    /// Waits for the next piece; nothing after the last.
+    pub async fn next(&mut self) -> Result<Option<T>, RpcError> {
+        let piece = tokio::select! {
+            biased;
+            piece = self.pieces.next() => piece,
+            failure = self.plugin.ended() => return Err(self.error(failure)),
+        };
+        match piece {
+            None => Ok(None),
+            Some(Ok(piece)) => Ok(Some(piece)),
+            Some(Err(status)) => Err(self.error(explain(&self.plugin, &status).await)),
+        }
+    }
+
+    fn error(&self, failure: crate::error::RpcFailure) -> RpcError {
+        RpcError {
+            provider: self.plugin.provider().clone(),
+            rpc: self.rpc,
+            failure,
+            sent: true,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! One method for each call of protocol 6.
+
+use nixops4_proto::tfplugin::{v5, v6};
+
+use super::{Client, Events, Kind, Service};
+use crate::error::{RpcError, RpcFailure};
+use crate::v5::Convert;
+
+/// Calls with one request and one answer, which both protocol versions have.
+///
+/// `Kind "Rpc" method(messages)`, and after `=` the same of protocol 5 where the names differ.
+macro_rules! calls {
+    ($($(#[$doc:meta])* $kind:ident $rpc:literal $new:ident($messages:ident)
+        $(= $old:ident($old_messages:ident))?;)*) => {
+        impl Client {$(
+            $(#[$doc])*
+            pub async fn $new(
+                &self,
+                request: v6::$messages::Request,
+            ) -> Result<v6::$messages::Response, RpcError> {
+                match self.service.clone() {
+                    Service::V6(mut client) => {
+                        self.call($rpc, Kind::$kind, client.$new(request)).await
+                    }
+                    Service::V5(mut client) => {
+                        let call = calls!(
+                            @old client request $new($messages) $($old($old_messages))?
+                        );
+                        self.call($rpc, Kind::$kind, call).await.map(Convert::convert)
+                    }
+                }
+            }
+        )*}
+    };
+    (@old $client:ident $request:ident $new:ident($messages:ident)) => {
+        $client.$new(Convert::<v5::$messages::Request>::convert($request))
+    };
+    (@old $client:ident $request:ident $new:ident($messages:ident) $old:ident($old_messages:ident)) => {
+        $client.$old(Convert::<v5::$old_messages::Request>::convert($request))
+    };
+}
+
+calls! {
+    /// Asks for the names of everything that the provider has.
+    Pure "GetMetadata" get_metadata(get_metadata);
+    /// Asks for the description of everything that the provider has.
+    Pure "GetProviderSchema" get_provider_schema(get_provider_schema)
+        = get_schema(get_provider_schema);
+    /// Asks for the shapes of identities.
+    Pure "GetResourceIdentitySchemas" get_resource_identity_schemas(get_resource_identity_schemas);
+    /// Checks a configuration of the provider.
+    Pure "ValidateProviderConfig" validate_provider_config(validate_provider_config)
+        = prepare_provider_config(prepare_provider_config);
+    /// Checks the configuration of a managed resource.
+    Pure "ValidateResourceConfig" validate_resource_config(validate_resource_config)
+        = validate_resource_type_config(validate_resource_type_config);
+    /// Checks the configuration of a data source.
+    Pure "ValidateDataResourceConfig" validate_data_resource_config(validate_data_resource_config)
+        = validate_data_source_config(validate_data_source_config);
+    /// Brings stored state up to the current schema.
+    Pure "UpgradeResourceState" upgrade_resource_state(upgrade_resource_state);
+    /// Brings a stored identity up to the current schema.
+    Pure "UpgradeResourceIdentity" upgrade_resource_identity(upgrade_resource_identity);
+    /// Gives the provider its configuration.
+    Effectful "ConfigureProvider" configure_provider(configure_provider) = configure(configure);
+    /// Looks at an object again.
+    Effectful "ReadResource" read_resource(read_resource);
+    /// Works out what a change will lead to.
+    Effectful "PlanResourceChange" plan_resource_change(plan_resource_change);
+    /// Makes a planned change. Must not be cancelled: ask with [`Client::stop`] instead.
+    Effectful "ApplyResourceChange" apply_resource_change(apply_resource_change);
+    /// Finds an existing object.
+    Effectful "ImportResourceState" import_resource_state(import_resource_state);
+    /// Takes over the state of another type.
+    Pure "MoveResourceState" move_resource_state(move_resource_state);
+    /// Writes a configuration that would lead to a state.
+    Pure "GenerateResourceConfig" generate_resource_config(generate_resource_config);
+    /// Reads a data source.
+    Effectful "ReadDataSource" read_data_source(read_data_source);
+    /// Checks the configuration of an ephemeral resource.
+    Pure "ValidateEphemeralResourceConfig" validate_ephemeral_resource_config(
+        validate_ephemeral_resource_config
+    );
+    /// Opens an ephemeral resource.
+    Effectful "OpenEphemeralResource" open_ephemeral_resource(open_ephemeral_resource);
+    /// Keeps an ephemeral resource alive.
+    Effectful "RenewEphemeralResource" renew_ephemeral_resource(renew_ephemeral_resource);
+    /// Ends an ephemeral resource.
+    Effectful "CloseEphemeralResource" close_ephemeral_resource(close_ephemeral_resource);
+    /// Checks the configuration of a search.
+    Pure "ValidateListResourceConfig" validate_list_resource_config(validate_list_resource_config);
+    /// Asks for functions that only a configured provider knows.
+    Pure "GetFunctions" get_functions(get_functions);
+    /// Calls a function.
+    Pure "CallFunction" call_function(call_function);
+    /// Checks that an action can be done.
+    Effectful "PlanAction" plan_action(plan_action);
+    /// Checks the configuration of an action.
+    Pure "ValidateActionConfig" validate_action_config(validate_action_config);
+}
+
+/// Calls that protocol 5 does not have.
+macro_rules! new_calls {
+    ($($(#[$doc:meta])* $rpc:literal $new:ident($messages:ident);)*) => {
+        impl Client {$(
+            $(#[$doc])*
+            pub async fn $new(
+                &self,
+                request: v6::$messages::Request,
+            ) -> Result<v6::$messages::Response, RpcError> {
+                match self.service.clone() {
+                    Service::V6(mut client) => {
+                        self.call($rpc, Kind::Effectful, client.$new(request)).await
+                    }
+                    Service::V5(_) => Err(self.error($rpc, RpcFailure::Unimplemented, false)),
+                }
+            }
+        )*}
+    };
+}
+
+new_calls! {
+    /// Gives a state store its configuration.
+    "ConfigureStateStore" configure_state_store(configure_state_store);
+    /// Locks one state.
+    "LockState" lock_state(lock_state);
+    /// Unlocks one state.
+    "UnlockState" unlock_state(unlock_state);
+    /// Lists the states in a store.
+    "GetStates" get_states(get_states);
+    /// Deletes one state.
+    "DeleteState" delete_state(delete_state);
+}
+
+impl Client {
+    /// Checks the configuration of a state store.
+    pub async fn validate_state_store_config(
+        &self,
+        request: v6::validate_state_store::Request,
+    ) -> Result<v6::validate_state_store::Response, RpcError> {
+        let rpc = "ValidateStateStoreConfig";
+        match self.service.clone() {
+            Service::V6(mut client) => {
+                self.call(rpc, Kind::Pure, client.validate_state_store_config(request))
+                    .await
+            }
+            Service::V5(_) => Err(self.error(rpc, RpcFailure::Unimplemented, false)),
+        }
+    }
+
+    /// Reads one state in chunks.
+    pub async fn read_state_bytes(
+        &self,
+        request: v6::read_state_bytes::Request,
+    ) -> Result<Events<v6::read_state_bytes::Response>, RpcError> {
+        let rpc = "ReadStateBytes";
+        match self.service.clone() {
+            Service::V6(mut client) => {
+                let pieces = self
+                    .call(rpc, Kind::Effectful, client.read_state_bytes(request))
+                    .await?;
+                Ok(Events::new(&self.plugin, rpc, pieces))
+            }
+            Service::V5(_) => Err(self.error(rpc, RpcFailure::Unimplemented, false)),
+        }
+    }
+
+    /// Writes one state in chunks; only the first has a `meta`.
+    pub async fn write_state_bytes(
+        &self,
+        chunks: Vec<v6::write_state_bytes::RequestChunk>,
+    ) -> Result<v6::write_state_bytes::Response, RpcError> {
+        let rpc = "WriteStateBytes";
+        match self.service.clone() {
+            Service::V6(mut client) => {
+                let call = client.write_state_bytes(tokio_stream::iter(chunks));
+                self.call(rpc, Kind::Effectful, call).await
+            }
+            Service::V5(_) => Err(self.error(rpc, RpcFailure::Unimplemented, false)),
+        }
+    }
+
+    /// Searches for existing objects.
+    pub async fn list_resource(
+        &self,
+        request: v6::list_resource::Request,
+    ) -> Result<Events<v6::list_resource::Event>, RpcError> {
+        let rpc = "ListResource";
+        match self.service.clone() {
+            Service::V6(mut client) => {
+                let pieces = self
+                    .call(rpc, Kind::Effectful, client.list_resource(request))
+                    .await?;
+                Ok(Events::new(&self.plugin, rpc, pieces))
+            }
+            Service::V5(mut client) => {
+                let call =
+                    client.list_resource(Convert::<v5::list_resource::Request>::convert(request));
+                let pieces = self.call(rpc, Kind::Effectful, call).await?;
+                Ok(Events::lifted(&self.plugin, rpc, pieces))
+            }
+        }
+    }
+
+    /// Does an action; the last event says how it ended.
+    pub async fn invoke_action(
+        &self,
+        request: v6::invoke_action::Request,
+    ) -> Result<Events<v6::invoke_action::Event>, RpcError> {
+        let rpc = "InvokeAction";
+        match self.service.clone() {
+            Service::V6(mut client) => {
+                let pieces = self
+                    .call(rpc, Kind::Effectful, client.invoke_action(request))
+                    .await?;
+                Ok(Events::new(&self.plugin, rpc, pieces))
+            }
+            Service::V5(mut client) => {
+                let call =
+                    client.invoke_action(Convert::<v5::invoke_action::Request>::convert(request));
+                let pieces = self.call(rpc, Kind::Effectful, call).await?;
+                Ok(Events::lifted(&self.plugin, rpc, pieces))
+            }
+        }
+    }
+
+    /// Asks running calls to come to an early end. They still answer; later calls work.
+    pub async fn stop(&self) -> Result<(), RpcError> {
+        let rpc = "StopProvider";
+        let response: v6::stop_provider::Response = match self.service.clone() {
+            Service::V6(mut client) => {
+                let request = v6::stop_provider::Request {};
+                self.call(rpc, Kind::Pure, client.stop_provider(request))
+                    .await?
+            }
+            Service::V5(mut client) => self
+                .call(rpc, Kind::Pure, client.stop(v5::stop::Request {}))
+                .await?
+                .convert(),
+        };
+        match response.error.is_empty() {
+            true => Ok(()),
+            false => Err(self.error(rpc, RpcFailure::Refused(response.error), true)),
+        }
+    }
+}

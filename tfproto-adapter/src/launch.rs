@@ -1,0 +1,508 @@
+//! Starting a plugin the way go-plugin hosts do, and ending it.
+//!
+//! ```text
+//! private folder ─► certificate ─► process ─► handshake line ─► TLS ─► HTTP/2 ─► Plugin
+//!                                     │ stderr ─► Log
+//!                                     └ stdout, StreamStdio ─► Log
+//! ```
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nixops4_proto::tfplugin::plugin::grpc_controller_client::GrpcControllerClient;
+use nixops4_proto::tfplugin::plugin::grpc_stdio_client::GrpcStdioClient;
+use nixops4_proto::tfplugin::plugin::{Empty, stdio_data::Channel};
+use rustls::ClientConfig;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::connection::{Connection, ORIGIN};
+use crate::error::{Death, LaunchError, LaunchFailure, RpcFailure};
+use crate::handshake::{self, Address, Handshake, Protocol, shown};
+use crate::log::{Log, Tail};
+use crate::process::{Exit, Process, Started};
+use crate::tls::Identity;
+
+/// The variable, and its value, by which a plugin knows that it is started by a host.
+const MAGIC_COOKIE: (&str, &str) = (
+    "TF_PLUGIN_MAGIC_COOKIE",
+    "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2",
+);
+/// The protocol versions that we offer.
+const PROTOCOL_VERSIONS: (&str, &str) = ("PLUGIN_PROTOCOL_VERSIONS", "5,6");
+/// Where the plugin gets our certificate.
+const CLIENT_CERT: &str = "PLUGIN_CLIENT_CERT";
+/// Where the plugin makes its socket.
+const SOCKET_DIR: &str = "PLUGIN_UNIX_SOCKET_DIR";
+/// Would make the plugin answer in a form that we did not ask for.
+const UNWANTED: [&str; 2] = ["PLUGIN_MULTIPLEX_GRPC", "PLUGIN_UNIX_SOCKET_GROUP"];
+
+/// How long a plugin may take until it says how to reach it.
+pub const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a plugin may take to accept a connection it has announced.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a plugin may take to end after it was asked to.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the death of a process may lag behind the break of its connection.
+const DEATH_LAG: Duration = Duration::from_secs(1);
+/// How long what a dead process wrote may take to arrive.
+const DRAIN_LAG: Duration = Duration::from_millis(500);
+
+/// The longest path of a unix socket, the final zero not counted.
+const MAX_SOCKET_PATH: usize = 107;
+/// The longest name that a plugin gives its socket: `plugin` and a number.
+const MAX_SOCKET_NAME: usize = "/plugin".len() + 20;
+/// How much of one piece of unexpected output is logged.
+const MAX_OUTPUT: usize = 1024;
+
+/// What to start, and how.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The provider, for messages.
+    pub provider: Arc<str>,
+    /// The program.
+    pub executable: PathBuf,
+    /// Variables to set beyond those that we have ourselves.
+    pub env: Vec<(OsString, OsString)>,
+    /// How long it may take until it says how to reach it.
+    pub start_timeout: Duration,
+    /// Whether to encrypt the connection.
+    pub tls: bool,
+    /// Where to make the folder for the socket.
+    pub temp_dir: PathBuf,
+}
+
+impl Launch {
+    /// Starts from the defaults.
+    pub fn new(provider: impl Into<Arc<str>>, executable: impl Into<PathBuf>) -> Self {
+        Self {
+            provider: provider.into(),
+            executable: executable.into(),
+            env: Vec::new(),
+            start_timeout: START_TIMEOUT,
+            tls: true,
+            temp_dir: std::env::temp_dir(),
+        }
+    }
+
+    /// Starts the plugin and connects to it.
+    ///
+    /// # Errors
+    /// Whatever goes wrong, nothing of the plugin is left running.
+    pub async fn start(&self) -> Result<Plugin, LaunchError> {
+        let log = Log::new(self.provider.clone());
+        match self.attempt(&log).await {
+            Ok(plugin) => Ok(plugin),
+            Err(reason) => Err(LaunchError {
+                provider: self.provider.clone(),
+                executable: self.executable.clone(),
+                reason,
+                // The process is dead by now; what it wrote may still be on its way.
+                tail: {
+                    let _ = timeout(DRAIN_LAG, log.drained()).await;
+                    log.tail()
+                },
+            }),
+        }
+    }
+
+    async fn attempt(&self, log: &Log) -> Result<Plugin, LaunchFailure> {
+        let socket_dir = socket_dir(&self.temp_dir)
+            .map_err(|e| prepare("a folder for the plugin's socket", &e))?;
+        let identity = match self.tls {
+            true => Some(Identity::generate().map_err(|e| prepare("a certificate", &e))?),
+            false => None,
+        };
+        let command = self.command(socket_dir.path(), identity.as_ref());
+        let Started {
+            process,
+            stdout,
+            stderr,
+        } = Process::start(command)
+            .await
+            .map_err(|e| self.explain_spawn(e))?;
+        let mut tasks = JoinSet::new();
+        let (stdout, stderr) = (
+            tokio::process::ChildStdout::from_std(stdout).map_err(LaunchFailure::Spawn)?,
+            tokio::process::ChildStderr::from_std(stderr).map_err(LaunchFailure::Spawn)?,
+        );
+        tasks.spawn(log.clone().drain(stderr));
+        let mut stdout = BufReader::new(stdout);
+        let handshake = self.await_handshake(&process, &mut stdout).await?;
+        tasks.spawn(drain_stdout(stdout, log.clone()));
+        let tls = match (identity, handshake.certificate) {
+            (Some(identity), Some(certificate)) => Some(tls_config(identity, certificate)?),
+            (Some(_), None) => return Err(LaunchFailure::NoCertificate),
+            (None, _) => None,
+        };
+        let connection = connect(&handshake.address, tls).await?;
+        tasks.spawn(stream_stdio(connection.clone(), log.clone()));
+        Ok(Plugin {
+            provider: self.provider.clone(),
+            protocol: handshake.protocol,
+            connection,
+            process,
+            log: log.clone(),
+            death: OnceCell::new(),
+            stopped: AtomicBool::new(false),
+            socket: Socket {
+                address: handshake.address,
+                _dir: socket_dir,
+            },
+            _tasks: tasks,
+        })
+    }
+
+    fn command(&self, socket_dir: &Path, identity: Option<&Identity>) -> Command {
+        let mut command = Command::new(&self.executable);
+        for name in UNWANTED {
+            command.env_remove(name);
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+            .envs([MAGIC_COOKIE, PROTOCOL_VERSIONS])
+            .env(SOCKET_DIR, socket_dir);
+        match identity {
+            Some(identity) => command.env(CLIENT_CERT, identity.certificate_pem()),
+            None => command.env_remove(CLIENT_CERT),
+        };
+        command
+    }
+
+    fn explain_spawn(&self, error: io::Error) -> LaunchFailure {
+        let folder = self.executable.is_dir();
+        match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::PermissionDenied, _) if folder => LaunchFailure::Folder,
+            (io::ErrorKind::PermissionDenied, _) => LaunchFailure::NotExecutable,
+            (io::ErrorKind::NotFound, _) if self.executable.exists() => LaunchFailure::NoLoader,
+            (io::ErrorKind::NotFound, _) => LaunchFailure::Missing,
+            (_, Some(libc::ENOEXEC)) => LaunchFailure::WrongFormat {
+                file: describe_file(&self.executable),
+            },
+            _ => LaunchFailure::Spawn(error),
+        }
+    }
+
+    async fn await_handshake(
+        &self,
+        process: &Process,
+        stdout: &mut (impl AsyncBufReadExt + Unpin),
+    ) -> Result<Handshake, LaunchFailure> {
+        let limit = self.start_timeout;
+        let read = timeout(limit, first_line(process, stdout)).await;
+        let line = read.unwrap_or(Err(LaunchFailure::Timeout {
+            awaited: "handshake line on its standard output",
+            limit,
+        }))?;
+        Ok(handshake::parse(&line)?)
+    }
+}
+
+fn prepare(what: &'static str, error: &impl ToString) -> LaunchFailure {
+    LaunchFailure::Prepare {
+        what,
+        error: error.to_string(),
+    }
+}
+
+/// Makes a folder that only we may enter, with a path short enough for sockets in it.
+fn socket_dir(temp_dir: &Path) -> io::Result<TempDir> {
+    let make = |parent: &Path| {
+        tempfile::Builder::new()
+            .prefix("n4-")
+            .rand_bytes(8)
+            .permissions(std::fs::Permissions::from_mode(0o700))
+            .tempdir_in(parent)
+    };
+    let dir = make(temp_dir)?;
+    match dir.path().as_os_str().len() + MAX_SOCKET_NAME <= MAX_SOCKET_PATH {
+        true => Ok(dir),
+        false => make(Path::new("/tmp")),
+    }
+}
+
+/// Says what a file is that cannot be executed.
+fn describe_file(path: &Path) -> String {
+    let mut head = [0; 20];
+    let read =
+        std::fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut head));
+    match (read, &head) {
+        (Err(_), _) => "it is too short to be a program".to_owned(),
+        (Ok(()), [0x7f, b'E', b'L', b'F', ..]) => {
+            // Byte 5 says which way round the numbers are.
+            let machine = match head[5] {
+                2 => u16::from_be_bytes([head[18], head[19]]),
+                _ => u16::from_le_bytes([head[18], head[19]]),
+            };
+            format!("it is built for {}", machine_name(machine))
+        }
+        (Ok(()), [0xcf | 0xca, 0xfa, ..]) => "it is built for macOS".to_owned(),
+        (Ok(()), [b'M', b'Z', ..]) => "it is built for Windows".to_owned(),
+        _ => "it is no program".to_owned(),
+    }
+}
+
+fn machine_name(machine: u16) -> String {
+    match machine {
+        3 => "x86 (32 bit)".to_owned(),
+        40 => "ARM (32 bit)".to_owned(),
+        62 => "x86_64".to_owned(),
+        183 => "aarch64".to_owned(),
+        243 => "riscv".to_owned(),
+        other => format!("machine number {other}"),
+    }
+}
+
+/// Reads until the first line end.
+async fn first_line(
+    process: &Process,
+    stdout: &mut (impl AsyncBufReadExt + Unpin),
+) -> Result<String, LaunchFailure> {
+    let mut line = Vec::new();
+    let limit = u64::try_from(handshake::MAX_LINE).unwrap_or(u64::MAX);
+    // An error on reading from a pipe is as good as its end.
+    let _ = (&mut *stdout)
+        .take(limit)
+        .read_until(b'\n', &mut line)
+        .await;
+    let text = String::from_utf8_lossy(&line).into_owned();
+    if line.ends_with(b"\n") {
+        return Ok(text);
+    }
+    if line.len() >= handshake::MAX_LINE {
+        return Err(LaunchFailure::Endless(shown(&text)));
+    }
+    match timeout(DEATH_LAG, process.ended()).await {
+        Ok(exit) => Err(LaunchFailure::Ended(exit)),
+        Err(_) => Err(LaunchFailure::Closed),
+    }
+}
+
+fn tls_config(identity: Identity, certificate: Vec<u8>) -> Result<ClientConfig, LaunchFailure> {
+    identity
+        .client_config(certificate)
+        .map_err(|e| prepare("the encrypted connection", &e))
+}
+
+async fn connect(
+    address: &Address,
+    tls: Option<ClientConfig>,
+) -> Result<Connection, LaunchFailure> {
+    timeout(CONNECT_TIMEOUT, Connection::open(address, tls))
+        .await
+        .unwrap_or(Err(LaunchFailure::Timeout {
+            awaited: "answer to our connection",
+            limit: CONNECT_TIMEOUT,
+        }))
+}
+
+/// Reads what else comes on stdout, so that the plugin never blocks on it.
+async fn drain_stdout(mut stdout: impl AsyncRead + Unpin, log: Log) {
+    let mut buffer = vec![0; MAX_OUTPUT];
+    while let Ok(read @ 1..) = stdout.read(&mut buffer).await {
+        unexpected(&log, "stdout", &buffer[..read]);
+    }
+}
+
+/// Reads what the plugin's own code prints, so that it never blocks on it.
+async fn stream_stdio(connection: Connection, log: Log) {
+    let origin = http::Uri::from_static(ORIGIN);
+    let mut client = GrpcStdioClient::with_origin(connection, origin);
+    // Old plugins do not have this service; they do not need it either.
+    let Ok(stream) = client.stream_stdio(()).await else {
+        return;
+    };
+    let mut stream = stream.into_inner();
+    while let Ok(Some(piece)) = stream.message().await {
+        let name = match piece.channel() {
+            Channel::Stderr => "stderr",
+            _ => "stdout",
+        };
+        unexpected(&log, name, &piece.data);
+    }
+}
+
+fn unexpected(log: &Log, channel: &str, data: &[u8]) {
+    let text = String::from_utf8_lossy(&data[..data.len().min(MAX_OUTPUT)]);
+    for line in text.lines() {
+        log.keep(line);
+        tracing::debug!(target: "nixops4_tfproto::plugin", channel, "unexpected output: {line}");
+    }
+}
+
+/// A running plugin and the connection to it. Dropping it kills the process.
+#[derive(Debug)]
+pub struct Plugin {
+    provider: Arc<str>,
+    protocol: Protocol,
+    connection: Connection,
+    process: Process,
+    log: Log,
+    death: OnceCell<Death>,
+    stopped: AtomicBool,
+    socket: Socket,
+    _tasks: JoinSet<()>,
+}
+
+/// The plugin's socket, with its folder; both vanish with the plugin.
+#[derive(Debug)]
+struct Socket {
+    address: Address,
+    _dir: TempDir,
+}
+
+impl Socket {
+    /// Removes a socket outside our folder that a killed plugin left behind.
+    fn remove(&self) {
+        if let Address::Unix(path) = &self.address {
+            let is_socket = path
+                .symlink_metadata()
+                .is_ok_and(|m| m.file_type().is_socket());
+            if is_socket {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+impl Plugin {
+    /// The provider, for messages.
+    pub fn provider(&self) -> &Arc<str> {
+        &self.provider
+    }
+
+    /// The protocol version it chose.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    pub(crate) fn connection(&self) -> Connection {
+        self.connection.clone()
+    }
+
+    /// The last lines of its log.
+    pub fn tail(&self) -> Tail {
+        self.log.tail()
+    }
+
+    /// Why it cannot be called any more, if that is so.
+    pub(crate) async fn unusable(&self) -> Option<RpcFailure> {
+        match self.process.exit() {
+            Some(_) => Some(self.ended().await),
+            None if self.stopped.load(Ordering::Acquire) => Some(RpcFailure::Stopped),
+            None => None,
+        }
+    }
+
+    /// Waits until the process has ended; tells why calls fail from now on.
+    pub(crate) async fn ended(&self) -> RpcFailure {
+        let death = self.death.get_or_init(|| self.await_death()).await;
+        match self.stopped.load(Ordering::Acquire) {
+            true => RpcFailure::Stopped,
+            false => RpcFailure::Died(death.clone()),
+        }
+    }
+
+    async fn await_death(&self) -> Death {
+        let exit = self.process.ended().await;
+        // Its last words may still be in the pipe.
+        let _ = timeout(DRAIN_LAG, self.log.drained()).await;
+        Death {
+            exit,
+            tail: self.log.tail(),
+        }
+    }
+
+    /// Finds the reason of a broken connection: mostly the process has died.
+    pub(crate) async fn broken(&self, message: String) -> RpcFailure {
+        match timeout(DEATH_LAG, self.ended()).await {
+            Ok(failure) => failure,
+            Err(_) => RpcFailure::Disconnected {
+                message,
+                tail: self.log.tail(),
+            },
+        }
+    }
+
+    /// Ends the plugin: asks it, waits, kills it. Calls that still run fail.
+    pub async fn shutdown(&self) -> Exit {
+        self.stopped.store(true, Ordering::Release);
+        let asked = async {
+            let origin = http::Uri::from_static(ORIGIN);
+            let mut controller = GrpcControllerClient::with_origin(self.connection(), origin);
+            // The plugin may be gone before it has answered, so the answer says nothing.
+            let _ = controller.shutdown(Empty {}).await;
+            self.process.ended().await
+        };
+        let exit = match timeout(SHUTDOWN_TIMEOUT, asked).await {
+            Ok(exit) => exit,
+            Err(_) => {
+                self.process.kill();
+                self.process.ended().await
+            }
+        };
+        self.socket.remove();
+        exit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_folders_are_private_and_short() {
+        let dir = socket_dir(&std::env::temp_dir()).unwrap();
+        assert_eq!(
+            dir.path().metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        let long = tempfile::tempdir().unwrap();
+        let long = long.path().join("x".repeat(90));
+        std::fs::create_dir(&long).unwrap();
+        let dir = socket_dir(&long).unwrap();
+        assert!(dir.path().starts_with("/tmp"));
+        assert!(dir.path().as_os_str().len() + MAX_SOCKET_NAME <= MAX_SOCKET_PATH);
+    }
+
+    #[test]
+    fn files_that_are_no_programs_are_described() {
+        let dir = tempfile::tempdir().unwrap();
+        let describe = |bytes: &[u8]| {
+            let path = dir.path().join("file");
+            std::fs::write(&path, bytes).unwrap();
+            describe_file(&path)
+        };
+        let mut elf = *b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0";
+        assert_eq!(describe(&elf), "it is built for aarch64");
+        elf[5] = 2;
+        assert_eq!(describe(&elf), "it is built for machine number 46848");
+        assert_eq!(describe(b""), "it is too short to be a program");
+        assert_eq!(describe(b"just some text, quite long"), "it is no program");
+        assert_eq!(describe(b"MZ__________________"), "it is built for Windows");
+        assert_eq!(
+            describe(b"\xcf\xfa\xed\xfe________________"),
+            "it is built for macOS"
+        );
+    }
+}
