@@ -1,0 +1,430 @@
+# A library with the interface of nixpkgs' `lib`, for deployments that bring none. A file is read when first needed.
+let
+  lib = {
+    asserts = import ./asserts.nix { inherit lib; };
+    attrsets = import ./attrsets.nix { inherit lib; };
+    cli = import ./cli.nix { inherit lib; };
+    customisation = import ./customisation.nix { inherit lib; };
+    debug = import ./debug.nix { inherit lib; };
+    filesystem = import ./filesystem.nix { inherit lib; };
+    fixedPoints = import ./fixed-points.nix { inherit lib; };
+    generators = import ./generators.nix { inherit lib; };
+    lists = import ./lists.nix { inherit lib; };
+    meta = import ./meta.nix { inherit lib; };
+    modules = import ./modules.nix { inherit lib; };
+    options = import ./options.nix { inherit lib; };
+    sources = import ./sources.nix { inherit lib; };
+    strings = import ./strings.nix { inherit lib; };
+    trivial = import ./trivial.nix { inherit lib; };
+    types = import ./types.nix { inherit lib; };
+    versions = import ./versions.nix { inherit lib; };
+
+    inherit builtins;
+    extend = overlay: lib // overlay (lib.extend overlay) lib;
+    inherit (lib.trivial)
+      add
+      addErrorContext
+      and
+      bitAnd
+      bitNot
+      bitOr
+      bitXor
+      boolToString
+      boolToYesNo
+      ceil
+      checkListOfEnum
+      compare
+      concat
+      const
+      deepSeq
+      defaultTo
+      flip
+      floor
+      fromHexString
+      fromJSON
+      functionArgs
+      genericClosure
+      id
+      importJSON
+      importTOML
+      inNixShell
+      inPureEvalMode
+      info
+      isBool
+      isFloat
+      isFunction
+      isInOldestRelease
+      isInt
+      lessThan
+      mapNullable
+      max
+      mergeAttrs
+      min
+      mirrorFunctionArgs
+      mod
+      nixpkgsVersion
+      oldestSupportedReleaseIsAtLeast
+      or
+      pathExists
+      pipe
+      readDir
+      readFile
+      seq
+      setFunctionArgs
+      showWarnings
+      splitByAndCompare
+      sub
+      throwIf
+      throwIfNot
+      toBaseDigits
+      toFunction
+      toHexString
+      unsafeGetAttrPos
+      version
+      warn
+      warnIf
+      warnIfNot
+      xor
+      ;
+    inherit (lib.fixedPoints)
+      composeExtensions
+      composeManyExtensions
+      converge
+      extends
+      fix
+      fix'
+      makeExtensible
+      makeExtensibleWithCustomName
+      toExtension
+      ;
+    inherit (lib.attrsets)
+      attrByPath
+      attrNames
+      attrVals
+      attrValues
+      attrsToList
+      cartesianProduct
+      catAttrs
+      chooseDevOutputs
+      collect
+      concatMapAttrs
+      dontRecurseIntoAttrs
+      filterAttrs
+      filterAttrsRecursive
+      foldAttrs
+      foldlAttrs
+      genAttrs
+      genAttrs'
+      getAttr
+      getAttrFromPath
+      getAttrs
+      getBin
+      getDev
+      getFirstOutput
+      getInclude
+      getLib
+      getMan
+      getOutput
+      getStatic
+      hasAttr
+      hasAttrByPath
+      intersectAttrs
+      isAttrs
+      isDerivation
+      listToAttrs
+      mapAttrs
+      mapAttrs'
+      mapAttrsRecursive
+      mapAttrsRecursiveCond
+      mapAttrsToList
+      mapAttrsToListRecursive
+      mapAttrsToListRecursiveCond
+      mapCartesianProduct
+      matchAttrs
+      mergeAttrsList
+      nameValuePair
+      optionalAttrs
+      overrideExisting
+      recurseIntoAttrs
+      recursiveUpdate
+      recursiveUpdateUntil
+      removeAttrs
+      setAttrByPath
+      showAttrPath
+      toDerivation
+      updateManyAttrsByPath
+      zipAttrs
+      zipAttrsWith
+      zipAttrsWithNames
+      ;
+    inherit (lib.lists)
+      all
+      allUnique
+      any
+      compareLists
+      concatLists
+      concatMap
+      count
+      crossLists
+      drop
+      dropEnd
+      elem
+      elemAt
+      filter
+      findFirst
+      findSingle
+      flatten
+      fold
+      foldl
+      foldl'
+      foldr
+      forEach
+      genList
+      groupBy
+      groupBy'
+      head
+      ifilter0
+      imap0
+      imap1
+      init
+      intersectLists
+      isList
+      last
+      length
+      listDfs
+      map
+      mutuallyExclusive
+      naturalSort
+      optional
+      optionals
+      partition
+      range
+      remove
+      replicate
+      reverseList
+      singleton
+      sort
+      sortOn
+      sublist
+      subtractLists
+      tail
+      take
+      takeEnd
+      toList
+      toposort
+      unique
+      uniqueStrings
+      zipLists
+      zipListsWith
+      commonPrefix
+      ;
+    inherit (lib.strings)
+      addContextFrom
+      cmakeBool
+      cmakeFeature
+      cmakeOptionType
+      compareVersions
+      concatImapStrings
+      concatImapStringsSep
+      concatLines
+      concatMapAttrsStringSep
+      concatMapStrings
+      concatMapStringsSep
+      concatStrings
+      concatStringsSep
+      enableFeature
+      enableFeatureAs
+      escape
+      escapeRegex
+      escapeShellArg
+      escapeShellArgs
+      escapeURL
+      escapeXML
+      fileContents
+      fixedWidthNumber
+      fixedWidthString
+      fromTOML
+      getName
+      getVersion
+      hasInfix
+      hasSuffix
+      intersperse
+      isPath
+      isStorePath
+      isString
+      isStringLike
+      isValidPosixName
+      join
+      lowerChars
+      makeBinPath
+      makeIncludePath
+      makeLibraryPath
+      makeSearchPath
+      makeSearchPathOutput
+      match
+      mesonBool
+      mesonEnable
+      mesonOption
+      nameFromURL
+      optionalString
+      parseDrvName
+      removeSuffix
+      replaceString
+      replaceStrings
+      split
+      splitString
+      splitStringBy
+      stringAsChars
+      stringLength
+      stringToCharacters
+      substring
+      toCamelCase
+      toInt
+      toIntBase10
+      toJSON
+      toLower
+      toSentenceCase
+      toShellVar
+      toShellVars
+      toUpper
+      trim
+      trimWith
+      typeOf
+      unsafeDiscardStringContext
+      upperChars
+      versionAtLeast
+      versionOlder
+      withFeature
+      withFeatureAs
+      hasPrefix
+      removePrefix
+      ;
+    inherit (lib.asserts)
+      assertMsg
+      assertOneOf
+      ;
+    inherit (lib.debug)
+      runTests
+      testAllTrue
+      traceFnSeqN
+      traceIf
+      traceSeq
+      traceSeqN
+      traceVal
+      traceValFn
+      traceValSeq
+      traceValSeqFn
+      traceValSeqN
+      traceValSeqNFn
+      ;
+    inherit (lib.customisation)
+      callPackageWith
+      callPackagesWith
+      hydraJob
+      makeOverridable
+      makeScope
+      overrideDerivation
+      ;
+    inherit (lib.meta)
+      addMetaAttrs
+      getExe
+      getExe'
+      hiPrio
+      lowPrio
+      setName
+      setPrio
+      updateName
+      ;
+    inherit (lib.sources)
+      cleanSource
+      cleanSourceFilter
+      cleanSourceWith
+      pathType
+      sourceByRegex
+      sourceFilesBySuffices
+      ;
+    inherit (lib.filesystem)
+      packagesFromDirectoryRecursive
+      pathIsDirectory
+      pathIsRegularFile
+      ;
+    inherit (lib.options)
+      getFiles
+      getValues
+      isOption
+      literalExpression
+      literalMD
+      mergeDefaultOption
+      mergeEqualOption
+      mergeOneOption
+      mergeUniqueOption
+      mkEnableOption
+      mkOption
+      mkSinkUndeclaredOptions
+      optionAttrSetToDocList
+      optionAttrSetToDocList'
+      scrubOptionValue
+      showFiles
+      showOption
+      showOptionWithDefLocs
+      ;
+    inherit (lib.modules)
+      dischargeProperties
+      evalModules
+      filterOverrides
+      mergeDefinitions
+      mkAfter
+      mkAliasAndWrapDefinitions
+      mkAliasDefinitions
+      mkAssert
+      mkBefore
+      mkDefault
+      mkDefinition
+      mkFixStrictness
+      mkForce
+      mkIf
+      mkImageMediaOverride
+      mkMerge
+      mkOptionDefault
+      mkOrder
+      mkOverride
+      mkVMOverride
+      setDefaultModuleLocation
+      ;
+    inherit (lib.types)
+      defaultFunctor
+      defaultTypeMerge
+      isOptionType
+      isType
+      mkOptionType
+      path
+      setType
+      ;
+    inherit (lib.versions)
+      splitVersion
+      ;
+    inherit (builtins)
+      addDrvOutputDependencies
+      appendContext
+      baseNameOf
+      dirOf
+      div
+      getContext
+      hasContext
+      hashFile
+      hashString
+      mul
+      placeholder
+      toFile
+      toString
+      toXML
+      trace
+      tryEval
+      ;
+
+    # `sensitive v` is `v`, never shown; whatever is made from it is sensitive too. `ephemeral v` is never stored.
+    sensitive = (builtins.__mark or (_: value: value)) "sensitive";
+    ephemeral = (builtins.__mark or (_: value: value)) "ephemeral";
+  };
+in
+lib
