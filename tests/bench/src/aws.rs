@@ -1,0 +1,129 @@
+//! A hundred `aws_ssm_parameter` against a loopback AWS API, with terraform as the peer.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::run::{Sample, compare, median, on_path, report, run};
+
+const COUNT: usize = 100;
+const PROVIDER: [(&str, &str); 4] = [
+    ("region", "\"eu-central-1\""),
+    ("skip_credentials_validation", "true"),
+    ("skip_requesting_account_id", "true"),
+    ("skip_metadata_api_check", "\"true\""),
+];
+
+/// Plan and apply of a hundred parameters, ours and the peer's in turn.
+pub fn parameters(nixops4: &Path) {
+    if std::env::var_os("AWS_ENDPOINT_URL").is_none() {
+        println!("SKIPPED: aws: AWS_ENDPOINT_URL is not set");
+        return;
+    }
+    let terraform = on_path("terraform");
+    if terraform.is_none() {
+        println!("no terraform on PATH: figures without a peer");
+    }
+    let ours = tempfile::tempdir().expect("a folder");
+    let theirs = tempfile::tempdir().expect("a folder");
+    std::fs::write(ours.path().join("nixops4.nix"), nix()).expect("the deployment is written");
+    std::fs::write(theirs.path().join("main.tf"), hcl()).expect("the configuration is written");
+    let peer = |args: &[&str]| {
+        terraform
+            .as_deref()
+            .map(|terraform| run(terraform, args, theirs.path()))
+    };
+    peer(&["init"]);
+
+    let turn = |what: &str, times: usize, our_args: &[&str], their_args: &[&str]| {
+        let (mut us, mut them) = (Vec::new(), Vec::new());
+        for _ in 0..times {
+            us.push(run(nixops4, our_args, ours.path()));
+            them.extend(peer(their_args));
+        }
+        print(what, us, them);
+    };
+    // Fills the schema cache: what is timed is every run but the first.
+    run(nixops4, &["plan", "--refresh", "none"], ours.path());
+    turn(
+        "plan to create, 100 aws_ssm_parameter",
+        3,
+        &["plan", "--refresh", "none"],
+        &["plan", "-refresh=false", "-input=false"],
+    );
+    turn(
+        "apply, 100 aws_ssm_parameter",
+        1,
+        &["apply", "--yes"],
+        &["apply", "-auto-approve", "-input=false"],
+    );
+    turn(
+        "plan unchanged without refresh",
+        3,
+        &["plan", "--refresh", "none"],
+        &["plan", "-refresh=false", "-input=false"],
+    );
+    turn(
+        "plan unchanged with refresh",
+        3,
+        &["plan"],
+        &["plan", "-input=false"],
+    );
+    turn(
+        "destroy, 100 aws_ssm_parameter",
+        1,
+        &["destroy", "--yes"],
+        &["destroy", "-auto-approve", "-input=false"],
+    );
+}
+
+fn print(what: &str, ours: Vec<Sample>, theirs: Vec<Sample>) {
+    match theirs.is_empty() {
+        true => report(what, median(ours)),
+        false => compare(what, median(ours), median(theirs)),
+    }
+}
+
+fn nix() -> String {
+    let mut text = String::from(
+        "{ members, providers, ... }: {\n  providers.aws = {\n    source = \"hashicorp/aws\";\n",
+    );
+    for (name, value) in PROVIDER {
+        let _ = writeln!(text, "    config.{name} = {value};");
+    }
+    let _ = write!(
+        text,
+        r#"  }};
+  members = builtins.listToAttrs (builtins.genList (n: {{
+    name = "p${{toString n}}";
+    value = {{
+      type = providers.aws.aws_ssm_parameter;
+      inputs = {{ name = "/ours/${{toString n}}"; type = "String"; value = "v${{toString n}}"; }};
+    }};
+  }}) {COUNT});
+}}
+"#
+    );
+    text
+}
+
+fn hcl() -> String {
+    let mut text = String::from(
+        "terraform {\n  required_providers {\n    aws = { source = \"hashicorp/aws\" }\n  }\n}\n\
+         provider \"aws\" {\n",
+    );
+    for (name, value) in PROVIDER {
+        let _ = writeln!(text, "  {name} = {value}");
+    }
+    let _ = write!(
+        text,
+        r#"}}
+resource "aws_ssm_parameter" "p" {{
+  count = {COUNT}
+  name  = "/theirs/${{count.index}}"
+  type  = "String"
+  value = "v${{count.index}}"
+}}
+"#
+    );
+    text
+}

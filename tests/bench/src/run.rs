@@ -1,0 +1,98 @@
+//! Running a program and measuring its whole process.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// What one run took.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// From start to end.
+    pub wall: Duration,
+    /// Largest resident memory of the process itself, in bytes (not of its children).
+    pub memory: u64,
+}
+
+/// Runs `program` in `dir` with no input, and its output thrown away.
+///
+/// # Panics
+/// Where it cannot be started or does not succeed: a figure of a failed run is worth nothing.
+pub fn run(program: &Path, args: &[&str], dir: &Path) -> Sample {
+    run_with_input(program, args, dir, Stdio::null())
+}
+
+/// The same, with something to read.
+#[expect(
+    clippy::zombie_processes,
+    reason = "wait4 reaps the child, and tells what it used"
+)]
+pub fn run_with_input(program: &Path, args: &[&str], dir: &Path, input: Stdio) -> Sample {
+    let start = Instant::now();
+    let child = Command::new(program)
+        .args(args)
+        .current_dir(dir)
+        .stdin(input)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let mut status = 0;
+    // SAFETY: an all-zero `rusage` is a valid one, and both pointers are to live locals.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        let pid = libc::wait4(
+            child.id() as libc::pid_t,
+            &raw mut status,
+            0,
+            &raw mut usage,
+        );
+        assert!(pid > 0, "wait4: {}", std::io::Error::last_os_error());
+        usage
+    };
+    let status = ExitStatus::from_raw(status);
+    assert!(status.success(), "{} {args:?}: {status}", program.display());
+    Sample {
+        wall: start.elapsed(),
+        memory: usage.ru_maxrss.unsigned_abs() * 1024,
+    }
+}
+
+/// The middle one by time.
+pub fn median(mut samples: Vec<Sample>) -> Sample {
+    samples.sort_by_key(|sample| sample.wall);
+    samples[samples.len() / 2]
+}
+
+/// Prints one figure.
+pub fn report(what: &str, ours: Sample) {
+    println!("{what:<52} {:>9.1} ms {:>8.1} MB", ms(ours), mb(ours));
+}
+
+/// Prints a figure, a peer's, and their ratio.
+pub fn compare(what: &str, ours: Sample, theirs: Sample) {
+    println!(
+        "{what:<52} {:>9.1} ms {:>8.1} MB   peer {:>9.1} ms {:>8.1} MB   ratio 1/{:.1}",
+        ms(ours),
+        mb(ours),
+        ms(theirs),
+        mb(theirs),
+        theirs.wall.as_secs_f64() / ours.wall.as_secs_f64()
+    );
+}
+
+fn ms(sample: Sample) -> f64 {
+    sample.wall.as_secs_f64() * 1000.0
+}
+
+fn mb(sample: Sample) -> f64 {
+    sample.memory as f64 / 1e6
+}
+
+/// Where a program is on PATH, if it is.
+pub fn on_path(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|program| program.is_file())
+}

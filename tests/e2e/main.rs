@@ -1,0 +1,3 @@
+//! Whole runs of the `nixops4` program, as a user would start it.
+
+mod basics;

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds with optimisation and runs the benchmarks: tests/scripts/bench.sh [startup|local|eval|aws]…
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/scripts/lib.sh
+
+target=${CARGO_TARGET_DIR:-$PWD/target}
+work=$(mktemp -d)
+moto_pid=
+finish() {
+  if [ -n "$moto_pid" ]; then kill "$moto_pid" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap finish EXIT
+
+cargo build --release --quiet --bins --workspace
+mirror=$(find_aws_mirror)
+if [ -n "$mirror" ]; then
+  server=$(install_moto "$target")
+  if [ -n "$server" ]; then start_moto "$server" "$work/moto.log"; fi
+  write_cli_config "$work/cli.tfrc" "$mirror"
+fi
+"$target/release/nixops4-bench" "$target/release" "$@"

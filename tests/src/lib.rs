@@ -1,0 +1,200 @@
+//! A harness for end-to-end tests: a private folder, a private home, the built programs.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The folder with the built programs.
+///
+/// # Panics
+/// Where they have not been built: `cargo build --workspace --bins` does.
+pub fn programs() -> PathBuf {
+    let exe = std::env::current_exe().expect("the test program has a path");
+    // target/debug/deps/e2e-… -> target/debug
+    let dir = exe.ancestors().nth(2).expect("a target folder").to_owned();
+    for program in ["nixops4", "nixops4-eval", "nixops4-resources-local"] {
+        let path = dir.join(program);
+        assert!(
+            path.exists(),
+            "{} is missing: cargo build --workspace --bins",
+            path.display()
+        );
+    }
+    dir
+}
+
+/// A folder in which a deployment lives, with nothing of the machine's settings around it.
+pub struct Sandbox {
+    dir: TempDir,
+    /// Variables beyond `PATH` and `HOME`.
+    variables: Vec<(String, String)>,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sandbox {
+    /// An empty one.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        for sub in ["home", "work"] {
+            fs::create_dir(dir.path().join(sub)).expect("a folder");
+        }
+        Self {
+            dir,
+            variables: Vec::new(),
+        }
+    }
+
+    /// One with a deployment in `nixops4.nix`.
+    pub fn with_deployment(text: &str) -> Self {
+        let sandbox = Self::new();
+        sandbox.write("nixops4.nix", text);
+        sandbox
+    }
+
+    /// Sets an environment variable for all later commands.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// The folder that commands run in.
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    /// Writes a file there.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("the file is written");
+    }
+
+    /// Reads a file there.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// Whether a file is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.path().join(name).exists()
+    }
+
+    /// A `nixops4` command, not started.
+    pub fn command(&self, args: &[&str]) -> Command {
+        self.program("nixops4", args)
+    }
+
+    /// Any of our programs, not started.
+    pub fn program(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(programs().join(name));
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.dir.path().join("home"))
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `nixops4` to its end.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        let output = self.command(args).output().expect("nixops4 starts");
+        self.ran(args, &output)
+    }
+
+    /// Runs `nixops4` and expects it to do all that was asked.
+    ///
+    /// # Panics
+    /// With everything it printed, where it did not.
+    pub fn ok(&self, args: &[&str]) -> Ran {
+        let ran = self.run(args);
+        assert_eq!(
+            ran.code,
+            Some(0),
+            "nixops4 {args:?}\n{}\n{}",
+            ran.stdout,
+            ran.stderr
+        );
+        ran
+    }
+
+    /// Runs `nixops4`, expects it to exit with 1, and gives what it said.
+    ///
+    /// # Panics
+    /// With everything it printed, where it exited otherwise.
+    pub fn fails(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(
+            ran.code,
+            Some(1),
+            "nixops4 {args:?}\n{}\n{}",
+            ran.stdout,
+            ran.stderr
+        );
+        ran.stderr
+    }
+
+    /// What a finished command printed, with the sandbox's path as `[dir]`.
+    pub fn ran(&self, _args: &[impl AsRef<OsStr>], output: &Output) -> Ran {
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes).replace(&*self.path().to_string_lossy(), "[dir]")
+        };
+        Ran {
+            code: output.status.code(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+}
+
+/// A command that ran.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
+}
+
+/// The value of a variable that tells a test where something is that not every machine has; where
+/// it is not set, says loudly that the test is skipped.
+pub fn given(variable: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(variable).filter(|value| !value.is_empty());
+    if value.is_none() {
+        eprintln!("SKIPPED: {variable} is not set");
+    }
+    value.map(PathBuf::from)
+}
+
+/// Lays out a filesystem mirror in `mirror` with `program` as the only version of `source`
+/// (`namespace/type`).
+pub fn mirror_plugin(mirror: &Path, source: &str, version: &str, program: &Path) {
+    let os = if cfg!(target_os = "macos") {
+        "darwin"
+    } else {
+        "linux"
+    };
+    let arch = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "amd64"
+    };
+    let name = source.rsplit('/').next().expect("a type");
+    let package = mirror.join(format!(
+        "registry.opentofu.org/{source}/{version}/{os}_{arch}"
+    ));
+    fs::create_dir_all(&package).expect("a folder");
+    let file = package.join(format!("terraform-provider-{name}_v{version}"));
+    fs::copy(program, file).expect("the plugin is copied");
+}
