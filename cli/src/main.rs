@@ -1,3 +1,82 @@
-//! The `nixops4` command.
+//! `nixops4`: the command line. Arguments in, text out; decisions are made in `nixops4-core`.
 
-fn main() {}
+mod args;
+mod command_error;
+mod commands;
+mod exit;
+mod programs;
+mod root;
+mod session;
+mod ui;
+
+use std::process::ExitCode;
+
+use args::{Cli, ColorChoice, Command};
+use clap::{CommandFactory, Parser};
+use command_error::CommandError;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too; a wrong command line is an error like any other,
+            // since 2 says that there are changes.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Failed
+            } else {
+                Exit::Done
+            }
+            .into();
+        }
+    };
+    match cli.color {
+        ColorChoice::Auto => {}
+        ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
+        ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            anstream::eprint!("{}", ui::diagnostics::render_all(&error.diagnostics));
+            error.exit.into()
+        }
+    }
+}
+
+/// Commands that need neither evaluator nor provider run without a runtime.
+fn run(cli: Cli) -> Result<Exit, CommandError> {
+    match cli.command {
+        Command::Init(args) => commands::init::run(&args),
+        Command::Completion { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "nixops4",
+                &mut std::io::stdout(),
+            );
+            Ok(Exit::Done)
+        }
+        _ => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .map_err(|error| CommandError::user(format!("cannot start: {error}")))?;
+            let result = runtime.block_on(run_async(cli));
+            // What still waits for input on a thread of its own must not hold up the end.
+            runtime.shutdown_background();
+            result
+        }
+    }
+}
+
+async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
+    let show_trace = cli.show_trace;
+    match cli.command {
+        Command::Eval(args) => commands::eval::run(args, show_trace).await,
+        Command::Members(command) => commands::members::run(command, show_trace).await,
+        _ => Ok(Exit::Failed),
+    }
+}

@@ -15,7 +15,7 @@ mod spawn;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-pub use error::{Death, EvaluateError};
+pub use error::{Death, EvaluateError, from_eval_error};
 use nixops4_proto::evaluator::{
     Eval, Load, Locate, Position, ProviderInstance, ResourceOutputs, Subject, Walk, WalkItem,
 };

@@ -1,0 +1,110 @@
+//! Finds the deployment: `--file`, else `nixops4.nix` in the current directory, else the flake there.
+
+use std::path::{Path, PathBuf, absolute};
+
+use nixops4_proto::evaluator::RootSource;
+
+use crate::command_error::CommandError;
+
+/// The name of the file that is looked for.
+pub const ROOT_FILE: &str = "nixops4.nix";
+/// The output of a flake that is the root.
+const FLAKE_OUTPUT: &str = "nixops4";
+
+/// A deployment, found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Root {
+    /// What the evaluator loads.
+    pub source: RootSource,
+    /// The folder that relative paths of local resources and the default state are relative to.
+    pub base: PathBuf,
+}
+
+/// Finds the root from what was typed and the current directory.
+pub fn find(file: Option<&Path>, cwd: &Path) -> Result<Root, CommandError> {
+    let path = match file {
+        Some(file) => cwd.join(file),
+        None if cwd.join(ROOT_FILE).exists() => cwd.join(ROOT_FILE),
+        None if cwd.join("flake.nix").exists() => return Ok(flake(cwd)),
+        None => {
+            return Err(CommandError::user(format!(
+                "There is no deployment here: neither {ROOT_FILE} nor flake.nix is in {}",
+                cwd.display()
+            ))
+            .hint(format!(
+                "`nixops4 init` writes a commented {ROOT_FILE} to start from"
+            ))
+            .hint("`--file PATH` names a file elsewhere"));
+        }
+    };
+    if path.is_dir() {
+        return match (
+            path.join(ROOT_FILE).is_file(),
+            path.join("flake.nix").is_file(),
+        ) {
+            (true, _) => of_file(&path.join(ROOT_FILE)),
+            (false, true) => Ok(flake(&path)),
+            (false, false) => Err(CommandError::user(format!(
+                "{} is a folder without {ROOT_FILE} or flake.nix",
+                path.display()
+            ))),
+        };
+    }
+    of_file(&path)
+}
+
+fn of_file(path: &Path) -> Result<Root, CommandError> {
+    let path = absolute(path)
+        .map_err(|error| CommandError::user(format!("{}: {error}", path.display())))?;
+    if !path.exists() {
+        return Err(CommandError::user(format!(
+            "{} does not exist",
+            path.display()
+        )));
+    }
+    let base = path.parent().unwrap_or(&path).to_owned();
+    Ok(Root {
+        source: RootSource::File { path },
+        base,
+    })
+}
+
+fn flake(dir: &Path) -> Root {
+    Root {
+        source: RootSource::Flake {
+            dir: dir.to_owned(),
+            attr: FLAKE_OUTPUT.to_owned(),
+        },
+        base: dir.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_comes_before_a_flake() {
+        let dir = tempfile::tempdir().expect("folder");
+        let missing = find(None, dir.path()).expect_err("nothing there");
+        assert!(
+            missing
+                .to_string()
+                .starts_with("There is no deployment here")
+        );
+        std::fs::write(dir.path().join("flake.nix"), "{}").expect("write");
+        let root = find(None, dir.path()).expect("flake");
+        assert!(matches!(root.source, RootSource::Flake { .. }));
+        std::fs::write(dir.path().join(ROOT_FILE), "{}").expect("write");
+        let root = find(None, dir.path()).expect("file");
+        assert_eq!(
+            root.source,
+            RootSource::File {
+                path: dir.path().join(ROOT_FILE)
+            }
+        );
+        assert_eq!(root.base, dir.path());
+        let missing = find(Some(Path::new("no.nix")), dir.path()).expect_err("missing");
+        assert!(missing.to_string().ends_with("no.nix does not exist"));
+    }
+}

@@ -1,0 +1,108 @@
+//! Errors and warnings as text: what, where (with the line itself), why, what to do next.
+
+use std::fmt::Write as _;
+
+use nixops4_core::diagnostic::{Diagnostic, Diagnostics, Severity};
+use nixops4_proto::evaluator::Position;
+
+use super::style::{BOLD, DIM, ERROR, HINT, WARNING, paint};
+
+/// All of them, errors last, where the eye is.
+pub fn render_all(diagnostics: &Diagnostics) -> String {
+    let mut sorted: Vec<_> = diagnostics.0.iter().collect();
+    sorted.sort_by_key(|diagnostic| diagnostic.severity);
+    sorted.into_iter().map(render).collect()
+}
+
+/// One of them, with a final newline.
+pub fn render(diagnostic: &Diagnostic) -> String {
+    let word = match diagnostic.severity {
+        Severity::Error => paint(ERROR, "error:"),
+        Severity::Warning => paint(WARNING, "warning:"),
+    };
+    let mut text = format!("{word} {}\n", paint(BOLD, &diagnostic.summary));
+    let leaf = diagnostic.path.as_ref().filter(|path| !path.0.is_empty());
+    match (&diagnostic.member, leaf) {
+        (Some(member), Some(path)) => line(&mut text, &format!("in {member}, at {path}")),
+        (Some(member), None) => line(&mut text, &format!("in {member}")),
+        (None, Some(path)) => line(&mut text, &format!("at {path}")),
+        (None, None) => {}
+    }
+    if let Some(position) = &diagnostic.position {
+        text.push_str(&snippet(position));
+    }
+    for detail in diagnostic.detail.trim_end().lines() {
+        line(&mut text, detail);
+    }
+    for hint in &diagnostic.hints {
+        line(&mut text, &format!("{} {hint}", paint(HINT, "hint:")));
+    }
+    text
+}
+
+fn line(text: &mut String, content: &str) {
+    text.push_str(if content.is_empty() { "\n" } else { "  " });
+    if !content.is_empty() {
+        text.push_str(content);
+        text.push('\n');
+    }
+}
+
+/// A position and the line of source there, with a mark under the column.
+pub fn snippet(position: &Position) -> String {
+    let Position {
+        file,
+        line,
+        column,
+        source_line,
+    } = position;
+    let mut text = format!("  {} {file}:{line}:{column}\n", paint(DIM, "-->"));
+    if let Some(source) = source_line {
+        let number = line.to_string();
+        let margin = " ".repeat(number.len());
+        // The mark is placed under the column whatever the width of a tab is.
+        let lead: String = source
+            .chars()
+            .take((*column as usize).saturating_sub(1))
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let bar = paint(DIM, "|");
+        let _ = writeln!(
+            text,
+            "  {} {bar} {}",
+            paint(DIM, &number),
+            source.trim_end()
+        );
+        let _ = writeln!(text, "  {margin} {bar} {lead}{}", paint(ERROR, "^"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use nixops4_core::AttrPath;
+
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_where_why_and_what_next() {
+        let mut diagnostic = Diagnostic::error("`cidr_blok` is not an input of aws_vpc")
+            .detail("It has 16 inputs.")
+            .at(AttrPath::root().child("cidr_blok"))
+            .hint("did you mean `cidr_block`?");
+        diagnostic.member = Some("net.vpc".parse().expect("path"));
+        diagnostic.position = Some(Position {
+            file: "nixops4.nix".into(),
+            line: 7,
+            column: 3,
+            source_line: Some("  cidr_blok = 1;".into()),
+        });
+        let text = anstream::adapter::strip_str(&render(&diagnostic)).to_string();
+        assert_eq!(
+            text,
+            "error: `cidr_blok` is not an input of aws_vpc\n  in net.vpc, at cidr_blok\n  \
+             --> nixops4.nix:7:3\n  7 |   cidr_blok = 1;\n    |   ^\n  It has 16 inputs.\n  \
+             hint: did you mean `cidr_block`?\n"
+        );
+    }
+}

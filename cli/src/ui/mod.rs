@@ -1,0 +1,5 @@
+//! Everything that people see: styles, diagnostics, plans and progress.
+
+pub mod diagnostics;
+
+pub mod style;
