@@ -1,6 +1,7 @@
 //! The tfproto adapter: provider plugins of Terraform and OpenTofu as NixOps4 providers.
 
 pub mod cache;
+pub mod check;
 pub mod cliconfig;
 pub mod client;
 mod connection;
@@ -10,6 +11,7 @@ pub mod discovery;
 pub mod error;
 pub mod handshake;
 pub mod launch;
+pub mod lifecycle;
 pub mod log;
 pub mod process;
 pub mod schema;

@@ -9,6 +9,8 @@
 mod convert;
 mod image;
 mod set;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::sync::Arc;
 
