@@ -1,1 +1,3 @@
 //! A Nix-language evaluator with provenance and marks built into forcing.
+
+pub mod pure;
