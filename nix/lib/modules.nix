@@ -18,6 +18,7 @@ let
     genList
     head
     isAttrs
+    isFunction
     length
     removeAttrs
     tail
@@ -170,7 +171,8 @@ let
     };
 
   # One instance. `extra`: [ { file, module } ] as written by users; `shorthand`: a set in it holds only config.
-  # `args`: further module arguments, visible as `_module.args`.
+  # `args`: further module arguments, a set or a function from `self`; visible as `_module.args`.
+  # `context`: anything; becomes `self.context` for options with an instance type or default.
   instantiate =
     prepared:
     {
@@ -178,10 +180,11 @@ let
       extra ? [ ],
       shorthand ? false,
       args ? { },
+      context ? { },
     }:
     let
       inherit (prepared) specialArgs class;
-      instanceArgs = prepared.args // args;
+      instanceArgs = prepared.args // (if isFunction args then args self else args);
 
       loaded = imap (
         n:
@@ -344,9 +347,13 @@ let
       };
 
       self = {
-        inherit config options prefix;
-        args = module.args;
-        inherit sets;
+        inherit
+          config
+          options
+          prefix
+          context
+          ;
+        inherit (evaluated) get groups;
       };
 
       extendModules =

@@ -25,7 +25,9 @@ in
 rec {
   isOption = v: v ? _type && v._type == "option";
 
-  # `instanceType = self: type` is an addition: a type chosen by the instance the option is evaluated in.
+  # Two additions, for submodules that keep their declarations free of functions so that all instances share them:
+  # `instanceType = self: type` and `instanceDefault = self: value` are chosen by the instance (`self.config`,
+  # `self.prefix`, `self.get "option"` for its definitions, `self.context`).
   mkOption =
     {
       default ? null,
@@ -39,6 +41,7 @@ rec {
       visible ? null,
       readOnly ? null,
       instanceType ? null,
+      instanceDefault ? null,
     }@attrs:
     attrs // { _type = "option"; };
 

@@ -212,6 +212,7 @@ let
         in
         if hasApply then apply value else value;
       instanceType = merged.instanceType or null;
+      hasInstanceDefault = merged ? instanceDefault;
       withDefault = defs: weakDefault ++ defs;
       merge =
         self: loc: defs:
@@ -219,8 +220,10 @@ let
           type' = if instanceType == null then type else instanceType self;
           value =
             if defs == [ ] then
-              if hasDefault then mergeValue loc type' defaultDefs else errors.undefined loc
-            else if readOnly && (hasDefault || tail defs != [ ]) then
+              if hasInstanceDefault then
+                merged.instanceDefault self
+              else if hasDefault then mergeValue loc type' defaultDefs else errors.undefined loc
+            else if readOnly && (hasDefault || hasInstanceDefault || tail defs != [ ]) then
               errors.readOnly loc (withDefault defs)
             else if tail defs == [ ] && !(isProperty (head defs).value) then
               if type'.check (head defs).value then

@@ -1,0 +1,296 @@
+# The module of every component: what can be said of a resource or composite.
+#
+# It holds no functions, so that its options are declared once for all components of a deployment.
+{
+  lib,
+  # Member path -> what the resource there reported.
+  outputsOf,
+  # Length of the option path of the root.
+  rootDepth,
+  openInputs,
+  providers,
+  # Providers seen by enclosed components -> the type of a component.
+  componentType,
+}:
+let
+  inherit (builtins)
+    concatMap
+    elemAt
+    filter
+    genList
+    isAttrs
+    isList
+    isString
+    length
+    mapAttrs
+    ;
+  inherit (lib) mkOption types;
+
+  isKnown = builtins.__isKnown or (_: true);
+
+  # From the path of an option (members.a.members.b) to that of a member (a.b).
+  memberPath =
+    loc:
+    genList (i: elemAt loc (rootDepth + 2 * i + 1)) ((length loc - rootDepth) / 2);
+
+  isResource = self: self.config.resourceType != null;
+
+  # A component, its path as a list of names, or its path as text.
+  isReference = x: isString x || (isAttrs x && x ? absoluteMemberPath) || (isList x && builtins.all isString x);
+  reference = lib.mkOptionType {
+    name = "member";
+    description = "member or its path";
+    descriptionClass = "noun";
+    check = isReference;
+    merge = lib.mergeOneOption;
+    isPlain = true;
+  };
+  toPath = x: if isAttrs x then x.absoluteMemberPath else x;
+
+  locate = import ./locate.nix { inherit lib; };
+
+  fromProvider =
+    field: default: self:
+    if self.config.type == null then default else self.config.type.instance.program.${field} or default;
+
+  toolSetsOutputs = lib.mkOptionType {
+    name = "outputs";
+    description = "outputs, which the provider reports";
+    check = _: false;
+  };
+
+  positionIn =
+    name: defs:
+    let
+      found = filter (p: p != null) (
+        concatMap (d: if isAttrs d.value then [ (builtins.unsafeGetAttrPos name d.value) ] else [ ]) defs
+      );
+    in
+    if found == [ ] then null else builtins.head found;
+
+  positionOf =
+    self: name:
+    let
+      positions = filter (p: p != null) (
+        map (d: builtins.unsafeGetAttrPos name (d.from or { })) (self.get name)
+      );
+    in
+    if positions == [ ] then null else builtins.head positions;
+
+  # The program that a resource without a provider names itself, as a provider instance of its own.
+  ownInstance =
+    self: path:
+    let
+      inherit (self.config) provider;
+    in
+    {
+      inherit path;
+      name = null;
+      config = { };
+      position = positionOf self "provider";
+      locate = _: null;
+      program =
+        if provider.executable == null then
+          throw "The resource `${lib.concatStringsSep "." path}' has no `type' and no `provider.executable'."
+        else if provider.type != null && provider.type != "stdio" then
+          throw "The resource `${lib.concatStringsSep "." path}' sets `provider.type' to `${provider.type}', but only \"stdio\" goes without an entry in `providers'."
+        else
+          {
+            kind = "stdio";
+            inherit (provider) executable args;
+          };
+    };
+
+  # What the evaluator process reads: everything about the component, nothing of it evaluated before it is asked for.
+  export =
+    self:
+    let
+      inherit (self) config;
+      inherit (config) type;
+      path = memberPath self.prefix;
+    in
+    {
+      inherit path;
+      isResource = isResource self;
+      inherit (config) members outputs;
+      state =
+        if isAttrs config.state && config.state ? _inherit then
+          { inherited = true; }
+        else
+          { handler = if config.state == null then null else toPath config.state; };
+      memberPosition = name: positionIn name (self.get "members");
+      resource = {
+        # A provider instance, or the program that the resource names itself.
+        instance =
+          if type != null && self.get "provider" == [ ] then type.instance else ownInstance self path;
+        type = config.resourceType;
+        mode = if type == null then "managed" else type.mode;
+        inherit (config) inputs requireState outputsSkeleton;
+        typePosition = positionOf self (if type == null then "resourceType" else "type");
+        locate = locate "inputs" (self.get "inputs");
+        lifecycle = {
+          inherit (config.lifecycle) createBeforeDestroy preventDestroy ignoreChanges;
+          replaceTriggeredBy = map (
+            x: if isReference x then { member = toPath x; } else { value = x; }
+          ) config.lifecycle.replaceTriggeredBy;
+        };
+        formerly = map toPath config.formerly;
+        dependsOn = map toPath config.dependsOn;
+        importId = config.import.id;
+      };
+      failedAssertions = map (a: a.message) (
+        filter (a: isKnown a.assertion && !a.assertion) config.assertions
+      );
+      inherit (config) operations;
+    };
+in
+{
+  _file = "<nixops4/modules/component.nix>";
+  _class = "nixops4Component";
+  options = {
+    type = mkOption {
+      type = types.nullOr types.raw;
+      default = null;
+      description = "What kind of resource this is, such as `providers.aws.aws_vpc`. A component without it is a composite.";
+    };
+    resourceType = mkOption {
+      type = types.nullOr types.str;
+      instanceDefault = self: if self.config.type == null then null else self.config.type.resourceType;
+      description = "The provider's name for the type of resource. Set by `type`.";
+    };
+    provider = {
+      executable = mkOption {
+        type = types.nullOr types.str;
+        instanceDefault = fromProvider "executable" null;
+        description = "The provider program of a resource without `type`.";
+      };
+      args = mkOption {
+        type = types.listOf types.str;
+        instanceDefault = fromProvider "args" [ ];
+        description = "Its arguments.";
+      };
+      type = mkOption {
+        type = types.nullOr types.str;
+        instanceDefault = self: if self.config.type == null then "stdio" else self.config.type.instance.program.kind;
+        description = "How it is spoken to.";
+      };
+    };
+    providers = mkOption {
+      type = types.lazyAttrsOf providers.provider;
+      default = { };
+      description = "The providers of this component and those below it, by name.";
+    };
+    members = mkOption {
+      type = types.lazyAttrsOf types.raw;
+      instanceType = self: types.lazyAttrsOf (componentType self.config._visibleProviders);
+      instanceDefault = _: { };
+      description = "The components that this composite is made of.";
+    };
+    inputs = mkOption {
+      type = openInputs;
+      instanceType = self: if self.config.type == null then openInputs else self.config.type.inputsType;
+      instanceDefault = self: if self.config.type == null then { } else self.config.type.inputsType.merge (self.prefix ++ [ "inputs" ]) [ { file = "<nixops4>"; value = { }; } ];
+      description = "What the resource is to be like.";
+    };
+    outputs = mkOption {
+      type = openInputs;
+      instanceType = self: if isResource self then toolSetsOutputs else openInputs;
+      instanceDefault =
+        self:
+        if isResource self then
+          let
+            values = outputsOf (memberPath self.prefix);
+          in
+          if self.config.type == null then values else self.config.type.outputs values
+        else
+          { };
+      description = "What the provider reports of a resource, or what a composite makes of its members for others.";
+    };
+    outputsSkeleton = mkOption {
+      type = types.nullOr types.raw;
+      instanceDefault = self: if self.config.type == null then null else self.config.type.outputsSkeleton;
+      description = "The names of the outputs, where the declaration fixes them.";
+    };
+    requireState = mkOption {
+      type = types.bool;
+      instanceDefault = self: self.config.type != null && self.config.type.requireState;
+      description = "Whether the resource cannot do without state.";
+    };
+    state = mkOption {
+      type = types.nullOr reference;
+      default = {
+        _inherit = true;
+        absoluteMemberPath = [ ];
+      };
+      description = "The member that keeps the state of this component and those below it; `null` for none.";
+    };
+    lifecycle = {
+      createBeforeDestroy = mkOption {
+        type = types.bool;
+        default = false;
+        description = "Whether a replacement is created before the old object is deleted.";
+      };
+      preventDestroy = mkOption {
+        type = types.bool;
+        default = false;
+        description = "Whether a plan that deletes or replaces the resource is an error.";
+      };
+      ignoreChanges = mkOption {
+        type = types.either (types.enum [ "all" ]) (types.listOf (types.either types.str (types.listOf types.raw)));
+        default = [ ];
+        description = "Inputs whose changes are not acted upon, such as `tags.Name`; \"all\" for every input.";
+      };
+      replaceTriggeredBy = mkOption {
+        type = types.listOf types.raw;
+        default = [ ];
+        description = "Members, or outputs of members, whose change replaces the resource.";
+      };
+    };
+    formerly = mkOption {
+      type = types.coercedTo reference (x: [ x ]) (types.listOf reference);
+      default = [ ];
+      description = "Earlier paths of this component, from the root.";
+    };
+    dependsOn = mkOption {
+      type = types.listOf reference;
+      default = [ ];
+      description = "Components to come after, beyond those whose outputs the inputs use.";
+    };
+    import.id = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      description = "The provider's identifier of an existing object to take over.";
+    };
+    assertions = mkOption {
+      type = types.listOf types.raw;
+      default = [ ];
+      description = "Conditions that have to hold, as `{ assertion = …; message = …; }`.";
+    };
+    operations = mkOption {
+      type = types.lazyAttrsOf types.raw;
+      default = { };
+      description = "What else can be done with the component, by name.";
+    };
+    absoluteMemberPath = mkOption {
+      type = types.listOf types.str;
+      readOnly = true;
+      instanceDefault = self: memberPath self.prefix;
+      description = "The path of this component from the root.";
+    };
+    _visibleProviders = mkOption {
+      internal = true;
+      visible = false;
+      readOnly = true;
+      instanceDefault =
+        self:
+        self.context.providers
+        // mapAttrs (providers.handle (memberPath self.prefix)) self.config.providers;
+    };
+    _component = mkOption {
+      internal = true;
+      visible = false;
+      readOnly = true;
+      instanceDefault = export;
+    };
+  };
+}

@@ -1,0 +1,185 @@
+# Providers: the type of the option `providers.<name>`, and what modules get as their argument `providers`.
+{
+  lib,
+  openInputs,
+  specialArgs,
+}:
+let
+  inherit (builtins)
+    attrNames
+    isAttrs
+    isFunction
+    mapAttrs
+    ;
+  inherit (lib) types;
+
+  # A set that has whatever attribute is asked for, beside those of `attrs`.
+  openAttrs =
+    builtins.__openAttrs
+      or (_: attrs: attrs);
+
+  prepared = lib.modules.prepare {
+    class = "nixops4Provider";
+    inherit specialArgs;
+    modules = [ (import ./provider.nix { inherit lib openInputs; }) ];
+  };
+
+  # In a plain set, `config` is the provider's configuration, not the module's.
+  moduleKeys = [
+    "_class"
+    "_file"
+    "disabledModules"
+    "freeformType"
+    "imports"
+    "key"
+    "options"
+  ];
+  isModule =
+    m:
+    removeAttrs m moduleKeys != m
+    || (m ? config && attrNames m == [ "config" ] && (m.config ? executable || m.config ? resourceTypes));
+  asModule =
+    m:
+    if isFunction m then
+      lib.setFunctionArgs (args: asModule (m args)) (builtins.functionArgs m)
+    else if isAttrs m && !(m ? __functor) && !(isModule m) then
+      { config = m; }
+    else
+      m;
+
+  provider = lib.mkOptionType {
+    name = "nixops4Provider";
+    description = "provider";
+    descriptionClass = "noun";
+    check = x: isAttrs x || isFunction x || builtins.isPath x;
+    merge =
+      loc: defs:
+      let
+        self = lib.modules.instantiate prepared {
+          prefix = loc;
+          extra = map (d: {
+            inherit (d) file;
+            module = asModule d.value;
+          }) defs;
+          args.name = lib.last loc;
+        };
+      in
+      self.config // { _options = self.options; };
+    emptyValue.value = { };
+    getSubOptions =
+      prefix:
+      (lib.modules.instantiate prepared {
+        inherit prefix;
+        args.name = "<name>";
+      }).options;
+  };
+
+  isPlugin =
+    p:
+    if p.type != null then
+      p.type == "tfplugin"
+    else
+      p.source != null
+      || (p.executable != null && lib.hasPrefix "terraform-provider-" (baseNameOf p.executable));
+
+  # How the program of `p`, declared under `name`, is found and spoken to.
+  program =
+    name: p:
+    if isPlugin p then
+      {
+        kind = "tfplugin";
+        inherit (p) executable source version;
+      }
+    else if p.executable != null then
+      {
+        kind = "stdio";
+        inherit (p) executable args;
+      }
+    else if name == "local" then
+      { kind = "local"; }
+    else
+      throw "The provider `${name}' has neither `source' (a Terraform or OpenTofu plugin) nor `executable' (a native provider).";
+
+  # The value of the module argument `providers.<name>`; `path` is the member path of the component that declares it.
+  handle =
+    path: name: p:
+    let
+      instance = {
+        inherit path name;
+        program = program name p;
+        inherit (p) config;
+        locate = (import ./locate.nix { inherit lib; }) "config" p._options.config.definitionsWithLocations;
+        position = lib.findFirst (pos: pos != null) null (
+          map (d: if d.from or { } == { } then null else builtins.unsafeGetAttrPos "source" d.from)
+            p._options.source.definitionsWithLocations
+        );
+      };
+
+      declared = mapAttrs (_: resourceType p instance) p.resourceTypes;
+
+      openType = mode: type: {
+        _type = "nixops4ResourceType";
+        inherit mode instance;
+        resourceType = type;
+        requireState = false;
+        outputsSkeleton = null;
+        inputsType = openInputs;
+        outputs = values: values;
+      };
+    in
+    if p.resourceTypes != { } then
+      declared // { inherit instance; }
+    else
+      openAttrs (openType "managed") {
+        inherit instance;
+        data = openAttrs (openType "data") { };
+        ephemeral = openAttrs (openType "ephemeral") { };
+      };
+
+  # A type that the provider's module declares: its inputs and outputs are options.
+  resourceType =
+    p: instance: t:
+    let
+      own = t.provider.executable != p.executable || t.provider.args != p.args || t.provider.type != p.type;
+      declaredOutputs = removeAttrs (lib.modules.evalModules {
+        modules = [ t.outputs ];
+        inherit specialArgs;
+      }).options [ "_module" ];
+      outputsType = types.submoduleWith {
+        modules = [ t.outputs ];
+        inherit specialArgs;
+      };
+    in
+    {
+      _type = "nixops4ResourceType";
+      mode = "managed";
+      instance =
+        if own then
+          instance
+          // {
+            name = "${instance.name}/${t.type}";
+            program = program instance.name (p // t.provider);
+          }
+        else
+          instance;
+      resourceType = t.type;
+      inherit (t) requireState;
+      outputsSkeleton = attrNames declaredOutputs;
+      inputsType = types.submoduleWith {
+        modules = [ t.inputs ];
+        inherit specialArgs;
+      };
+      # What the provider reported, as the options make of it.
+      outputs =
+        values:
+        outputsType.merge [ "outputs" ] [
+          {
+            file = "the provider's outputs";
+            value.config = mapAttrs (name: _: values.${name}) declaredOutputs;
+          }
+        ];
+    };
+in
+{
+  inherit provider handle;
+}

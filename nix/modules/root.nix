@@ -1,0 +1,296 @@
+# From what a user writes as the root to the tree of components.
+{ lib }:
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    concatStringsSep
+    head
+    isAttrs
+    isFunction
+    isList
+    isPath
+    isString
+    mapAttrs
+    typeOf
+    ;
+  openInputs = import ./open-inputs.nix { inherit lib; };
+
+  # Evaluates modules as the root component.
+  evalRoot =
+    {
+      modules,
+      specialArgs ? { },
+      prefix ? [ ],
+      resourceProviderSystem ? builtins.currentSystem or "unknown",
+      # Member path -> what the resource there reported.
+      outputsOf ? path: throw "The output of `${concatStringsSep "." path}' is not known.",
+    }:
+    let
+      specialArgs' = {
+        inherit resourceProviderSystem;
+      }
+      // specialArgs;
+
+      providers = import ./providers.nix {
+        inherit lib openInputs;
+        specialArgs = specialArgs';
+      };
+
+      module = import ./component.nix {
+        inherit
+          lib
+          outputsOf
+          openInputs
+          providers
+          componentType
+          ;
+        rootDepth = builtins.length prefix;
+      };
+
+      prepare =
+        modules:
+        lib.modules.prepare {
+          class = "nixops4Component";
+          specialArgs = specialArgs';
+          modules = [ module ] ++ modules;
+        };
+      prepared = prepare [ ];
+
+      args =
+        name: self:
+        {
+          inherit (self.config) members;
+          providers = self.config._visibleProviders;
+        }
+        // name;
+
+      # A member of a component that sees `visible` as providers.
+      componentType =
+        visible:
+        lib.mkOptionType {
+          name = "nixops4Component";
+          description = "component";
+          descriptionClass = "noun";
+          check = x: isAttrs x || isFunction x || isPath x;
+          # `members.x = mkIf false { … }` leaves no component.
+          emptyValue.value = {
+            _absent = true;
+          };
+          merge =
+            loc: defs:
+            (lib.modules.instantiate prepared {
+              prefix = loc;
+              extra = map (d: {
+                inherit (d) file;
+                module = d.value;
+              }) defs;
+              args = args { name = lib.last loc; };
+              context.providers = visible;
+            }).config;
+          getSubOptions = prefix: (lib.modules.instantiate prepared {
+            inherit prefix;
+            context.providers = { };
+          }).options;
+        };
+    in
+    lib.modules.instantiate (prepare modules) {
+      inherit prefix;
+      args = args { };
+      context.providers = { };
+    };
+
+  # The tree of components as version 0 of the format has it.
+  toExport =
+    c:
+    if c.isResource then
+      {
+        resource =
+          let
+            r = c.resource;
+            program = r.instance.program;
+          in
+          {
+            provider = {
+              type = if program.kind == "tfplugin" then "tfplugin" else "stdio";
+              executable = program.executable or null;
+              args = program.args or [ ];
+            };
+            inherit (r) type inputs;
+            outputsSkeleton =
+              if isList r.outputsSkeleton then lib.genAttrs r.outputsSkeleton (_: { }) else r.outputsSkeleton;
+            state = c.state.handler or null;
+          };
+      }
+    else
+      {
+        members = mapAttrs (_: m: toExport m._component) (
+          lib.filterAttrs (_: m: !(m ? _absent)) c.members
+        );
+      };
+
+  # The same from a root that knows only version 0: what it does not say is left out.
+  fromExport =
+    outputsOf: path: e:
+    let
+      r = e.resource;
+    in
+    {
+      inherit path;
+      isResource = e ? resource;
+      members = mapAttrs (name: m: { _component = fromExport outputsOf (path ++ [ name ]) m; }) (
+        e.members or { }
+      );
+      outputs = if e ? resource then outputsOf path else { };
+      state = if e ? resource then { handler = r.state or null; } else { inherited = true; };
+      memberPosition = _: null;
+      resource = {
+        instance = {
+          inherit path;
+          name = null;
+          config = { };
+          position = null;
+          locate = _: null;
+          program = {
+            kind = "stdio";
+            inherit (r.provider) executable;
+            args = r.provider.args or [ ];
+          };
+        };
+        inherit (r) type inputs;
+        mode = "managed";
+        requireState = false;
+        outputsSkeleton = r.outputsSkeleton or null;
+        typePosition = null;
+        locate = _: null;
+        lifecycle = {
+          createBeforeDestroy = false;
+          preventDestroy = false;
+          ignoreChanges = [ ];
+          replaceTriggeredBy = [ ];
+        };
+        formerly = [ ];
+        dependsOn = [ ];
+        importId = null;
+      };
+      failedAssertions = [ ];
+      operations = { };
+    };
+
+  # Outputs as version 0 passes them: a tree by member names.
+  outputTree =
+    outputsOf: path: e:
+    if e ? members then
+      mapAttrs (name: outputTree outputsOf (path ++ [ name ])) e.members
+    else
+      outputsOf path;
+
+  mkRoot =
+    {
+      modules,
+      specialArgs ? { },
+      prefix ? [ ],
+    }:
+    let
+      component =
+        { outputsOf, resourceProviderSystem }:
+        (evalRoot {
+          inherit
+            modules
+            specialArgs
+            prefix
+            outputsOf
+            resourceProviderSystem
+            ;
+        }).config._component;
+      rootFunction =
+        {
+          resourceProviderSystem ? builtins.currentSystem or "unknown",
+          outputValues ? { },
+          ...
+        }:
+        toExport (component {
+          inherit resourceProviderSystem;
+          outputsOf = path: lib.getAttrFromPath path outputValues;
+        });
+    in
+    {
+      _type = "nixops4Component";
+      inherit rootFunction;
+      getProviders =
+        { system }:
+        derivation {
+          name = "nixops4-providers";
+          inherit system;
+          builder = "/bin/sh";
+          args = [
+            "-c"
+            ''printf '%s\n' $providers > "$out"''
+          ];
+          providers = lib.unique (executables (rootFunction {
+            resourceProviderSystem = system;
+          }));
+        };
+      # What our own evaluator reads instead of `rootFunction`.
+      nixops4Component = {
+        version = 1;
+        inherit component;
+      };
+    };
+
+  executables =
+    e:
+    if e ? members then
+      concatMap executables (builtins.attrValues e.members)
+    else if e.resource.provider.executable == null then
+      [ ]
+    else
+      [ e.resource.provider.executable ];
+
+  isMadeRoot = v: v ? _type && v._type == "nixops4Component";
+
+  # The root component of a root in any of its forms: a module, a list of modules, the result of mkRoot.
+  load =
+    {
+      root,
+      # Where `root` was read from: the file, for positions and relative imports.
+      file ? null,
+      specialArgs ? { },
+      outputsOf,
+      resourceProviderSystem,
+    }:
+    if isMadeRoot root then
+      if root ? nixops4Component then
+        root.nixops4Component.component { inherit outputsOf resourceProviderSystem; }
+      else
+        let
+          export = root.rootFunction {
+            inherit resourceProviderSystem;
+            outputValues = outputTree outputsOf [ ] export;
+          };
+        in
+        fromExport outputsOf [ ] export
+    else if isAttrs root || isFunction root || isList root || isPath root then
+      (evalRoot {
+        modules =
+          if isList root then
+            map (m: if file == null then m else lib.setDefaultModuleLocation file m) root
+          else if file == null then
+            [ root ]
+          else
+            [ (lib.setDefaultModuleLocation file root) ];
+        inherit specialArgs outputsOf resourceProviderSystem;
+      }).config._component
+    else
+      throw "A root must be a module, a list of modules or the result of mkRoot, but ${
+        if file == null then "this one" else "the one in `${toString file}'"
+      } is a ${typeOf root}.";
+in
+{
+  inherit
+    evalRoot
+    mkRoot
+    load
+    toExport
+    ;
+}
