@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod evaluate;
 pub mod graph;
 pub mod provider;
+pub mod state;
 pub mod value;
 
 pub use nixops4_proto::path::{AttrPath, MemberPath, OutputRef, Step};

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`path`] | everything: names of components and of leaves inside values |
 //! | [`tree`] | how values with unknown leaves, provenance and marks are written as JSON |
+//! | [`state`] | the state log and who reads it |
 //! | [`evaluator`] | `nixops4` and the evaluator process |
 //! | [`native`] | hosts and native provider programs |
 //! | `tfplugin` (feature) | hosts and provider plugins of Terraform and OpenTofu |
@@ -11,6 +12,7 @@ pub mod evaluator;
 pub mod native;
 pub mod path;
 pub mod schema;
+pub mod state;
 #[cfg(feature = "tfplugin")]
 pub mod tfplugin;
 pub mod tree;

@@ -1,0 +1,28 @@
+//! The state as JSON: documents, events and patches, to and from their meaning in Rust.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`document`] | whole documents |
+//! | [`events`] | which event means which [`Step`](super::transition::Step) |
+//! | [`fold`] | how events make a document |
+//! | [`layout`] | which containers a document has |
+//! | [`object`], [`marks`] | resources, objects and intents; what is stored of a value |
+//! | [`patch`], [`diff`], [`pointer`] | JSON Patch |
+mod diff;
+mod document;
+mod events;
+mod fold;
+mod layout;
+mod marks;
+mod object;
+mod patch;
+mod pointer;
+
+pub(super) use diff::{add, move_to, remove};
+pub(super) use document::{empty, read, write};
+pub(super) use events::{event_name, line, meta};
+pub(super) use fold::Fold;
+pub(super) use layout::{Layout, upgrade};
+pub(super) use marks::{redacted, storable};
+pub(super) use object::{change_resource, write_intent, write_resource};
+pub(super) use pointer::{intent as intent_pointer, resource as resource_pointer};

@@ -1,0 +1,79 @@
+//! JSON Pointers (RFC 6901): where things are in the document, and how to get there.
+
+use serde_json::{Map, Value as Json};
+
+use crate::MemberPath;
+use crate::state::transition::ObjectRef;
+
+/// Appends a name to a pointer.
+pub(super) fn push(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    for c in name.chars() {
+        match c {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            c => pointer.push(c),
+        }
+    }
+}
+
+/// The names in a pointer; `None` if it is none.
+pub(super) fn names(pointer: &str) -> Option<Vec<String>> {
+    if pointer.is_empty() {
+        return Some(Vec::new());
+    }
+    let names = pointer.strip_prefix('/')?.split('/');
+    Some(
+        names
+            .map(|name| name.replace("~1", "/").replace("~0", "~"))
+            .collect(),
+    )
+}
+
+/// Where a composite is; the root is at `""`.
+pub(super) fn composite(path: &MemberPath) -> String {
+    let mut pointer = String::new();
+    for name in path.names() {
+        pointer.push_str("/deployments");
+        push(&mut pointer, name);
+    }
+    pointer
+}
+
+/// Where a resource is.
+pub(in crate::state) fn resource(path: &MemberPath) -> String {
+    let mut pointer = composite(&path.parent().unwrap_or_default());
+    pointer.push_str("/resources");
+    push(&mut pointer, path.name().unwrap_or_default());
+    pointer
+}
+
+/// Where an object is.
+pub(super) fn object((member, deposed): &ObjectRef) -> String {
+    let mut pointer = resource(member);
+    if let Some(key) = deposed {
+        pointer.push_str("/deposed");
+        push(&mut pointer, key.as_str());
+    }
+    pointer
+}
+
+/// Where an intent is.
+pub(in crate::state) fn intent(id: &str) -> String {
+    let mut pointer = "/intents".to_owned();
+    push(&mut pointer, id);
+    pointer
+}
+
+/// The entry of a resource in a document.
+pub(super) fn find_resource<'a>(
+    document: &'a Json,
+    path: &MemberPath,
+) -> Option<&'a Map<String, Json>> {
+    let names = path.parent().unwrap_or_default();
+    let composite = names.names().iter().try_fold(document, |composite, name| {
+        composite.get("deployments")?.get(name)
+    })?;
+    let resources = composite.get("resources")?;
+    resources.get(path.name().unwrap_or_default())?.as_object()
+}

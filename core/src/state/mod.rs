@@ -1,0 +1,33 @@
+//! What is remembered of the world between runs: a log of events, and the snapshot it folds to.
+//!
+//! ```text
+//! planner ──begin(intent)──► StateStore ──one line, durable──► file, provider, memory
+//!    │                          │
+//!    ├── provider call          └── snapshot(): what there is, for readers
+//!    └──finish(id, outcome)──►
+//! ```
+//!
+//! Invariants: an intent is durable before its provider call starts, and what came of the call is
+//! durable before anything that depends on it goes on. What may follow what is said in one place,
+//! `transition`, for running stores and for reading logs alike. Only `format` knows JSON.
+mod clock;
+mod error;
+mod format;
+mod ids;
+mod ledger;
+mod memory;
+mod model;
+mod run;
+mod store;
+mod transition;
+
+pub use error::{Illegal, StateError, Unwritten};
+pub use ids::{DeposedKey, IntentId};
+pub use memory::MemoryStore;
+pub use model::{
+    Intent, OpenIntent, Operation, Outcome, ProviderRecord, ResourceEntry, Snapshot, StateEvent,
+    StoredObject,
+};
+pub use nixops4_proto::state::{LockOwner, OperationKind, OutcomeKind, Run};
+pub use run::new_run;
+pub use store::StateStore;
