@@ -113,6 +113,14 @@ let
       inherit path;
       isResource = isResource self;
       inherit (config) members outputs;
+      # The names of the members that there are: `mkIf false` leaves none.
+      present = filter (name: !(isKnown config.members.${name}) || !(config.members.${name} ? _absent)) (
+        builtins.attrNames config.members
+      );
+      # The provider instances declared here, by name.
+      providerInstances = mapAttrs (
+        name: p: (providers.handle path name p).instance
+      ) config.providers;
       state =
         if isAttrs config.state && config.state ? _inherit then
           { inherited = true; }

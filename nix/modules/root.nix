@@ -141,6 +141,8 @@ let
       members = mapAttrs (name: m: { _component = fromExport outputsOf (path ++ [ name ]) m; }) (
         e.members or { }
       );
+      present = attrNames (e.members or { });
+      providerInstances = { };
       outputs = if e ? resource then outputsOf path else { };
       state = if e ? resource then { handler = r.state or null; } else { inherited = true; };
       memberPosition = _: null;
