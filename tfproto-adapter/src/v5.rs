@@ -268,6 +268,44 @@ impl Convert<v6::validate_provider_config::Response> for v5::prepare_provider_co
     }
 }
 
+impl Convert<v5::get_metadata::Response> for v6::get_metadata::Response {
+    fn convert(self) -> v5::get_metadata::Response {
+        let Self {
+            server_capabilities,
+            diagnostics,
+            data_sources,
+            resources,
+            functions,
+            ephemeral_resources,
+            list_resources,
+            state_stores: _,
+            actions,
+        } = self;
+        v5::get_metadata::Response {
+            server_capabilities: server_capabilities.convert(),
+            diagnostics: diagnostics.convert(),
+            data_sources: data_sources.convert(),
+            resources: resources.convert(),
+            functions: functions.convert(),
+            ephemeral_resources: ephemeral_resources.convert(),
+            list_resources: list_resources.convert(),
+            actions: Vec::new(),
+            // As nearly every plugin there is sends them.
+            actions_of_plugin_go: actions.convert(),
+        }
+    }
+}
+
+impl Convert<v5::prepare_provider_config::Response> for v6::validate_provider_config::Response {
+    fn convert(self) -> v5::prepare_provider_config::Response {
+        let Self { diagnostics } = self;
+        v5::prepare_provider_config::Response {
+            prepared_config: None,
+            diagnostics: diagnostics.convert(),
+        }
+    }
+}
+
 /// The alternatives of a `oneof`.
 macro_rules! alternatives {
     ($from:ty => $to:ty { $($variant:ident),* }) => {
