@@ -104,6 +104,10 @@ impl StateStore for MemoryStore {
         self.commit(events.into_iter().map(Change::Record).collect())
     }
 
+    async fn document(&self) -> Result<serde_json::Value, StateError> {
+        Ok(format::write(&self.snapshot()))
+    }
+
     async fn close(&self) -> Result<(), StateError> {
         self.locked().closed = true;
         Ok(())

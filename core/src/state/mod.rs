@@ -11,17 +11,23 @@
 //! durable before anything that depends on it goes on. What may follow what is said in one place,
 //! `transition`, for running stores and for reading logs alike. Only `format` knows JSON.
 mod clock;
+#[cfg(test)]
+mod contract;
 mod error;
+mod file;
 mod format;
 mod ids;
 mod ledger;
 mod memory;
 mod model;
 mod run;
+#[cfg(test)]
+mod samples;
 mod store;
 mod transition;
 
 pub use error::{Illegal, StateError, Unwritten};
+pub use file::{FileStore, WriteOptions};
 pub use ids::{DeposedKey, IntentId};
 pub use memory::MemoryStore;
 pub use model::{

@@ -42,6 +42,10 @@ pub trait StateStore: Send + Sync + Debug {
         self.record_all(vec![event]).await
     }
 
+    /// The stored form of everything, folded, with what this version does not know of; `null` if
+    /// nothing was ever stored. Holds secrets.
+    async fn document(&self) -> Result<serde_json::Value, StateError>;
+
     /// Ends writing and gives up the lock. Later calls that write fail.
     async fn close(&self) -> Result<(), StateError>;
 }

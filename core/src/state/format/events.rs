@@ -17,7 +17,7 @@ pub(in crate::state) fn line(event: &Event) -> String {
 }
 
 /// The name of a kind of event.
-pub(in crate::state) fn event_name(kind: EventKind) -> &'static str {
+fn event_name(kind: EventKind) -> &'static str {
     match kind {
         EventKind::Begin => "begin",
         EventKind::Finish => "finish",

@@ -9,7 +9,7 @@ use crate::state::transition::{Doing, Effect, Next, ObjectRef, World, next};
 use crate::state::{DeposedKey, IntentId};
 
 /// The events so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(in crate::state) struct Fold {
     document: Json,
     version: u32,
@@ -17,11 +17,13 @@ pub(in crate::state) struct Fold {
 }
 
 /// Why an event cannot come next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::state) enum FoldError {
     /// It is no state, or one that cannot be read: the text goes on after the name of the place.
+    #[error("it {0}")]
     Foreign(String),
     /// It does not fit what came before.
+    #[error("{0}")]
     Corrupt(String),
 }
 

@@ -20,8 +20,8 @@ mod pointer;
 
 pub(super) use diff::{add, move_to, remove};
 pub(super) use document::{empty, read, write};
-pub(super) use events::{event_name, line, meta};
-pub(super) use fold::Fold;
+pub(super) use events::{line, meta};
+pub(super) use fold::{Fold, FoldError};
 pub(super) use layout::{Layout, upgrade};
 pub(super) use marks::{redacted, storable};
 pub(super) use object::{change_resource, write_intent, write_resource};

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value as Json};
 
 use crate::MemberPath;
-use crate::state::transition::ObjectRef;
 
 /// Appends a name to a pointer.
 pub(super) fn push(pointer: &mut String, name: &str) {
@@ -45,16 +44,6 @@ pub(in crate::state) fn resource(path: &MemberPath) -> String {
     let mut pointer = composite(&path.parent().unwrap_or_default());
     pointer.push_str("/resources");
     push(&mut pointer, path.name().unwrap_or_default());
-    pointer
-}
-
-/// Where an object is.
-pub(super) fn object((member, deposed): &ObjectRef) -> String {
-    let mut pointer = resource(member);
-    if let Some(key) = deposed {
-        pointer.push_str("/deposed");
-        push(&mut pointer, key.as_str());
-    }
     pointer
 }
 

@@ -1,76 +1,12 @@
 //! Whatever happens, the lines fold to the snapshot.
 
-use nixops4_proto::evaluator::{Mode, ProviderProgram};
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
-use crate::provider::ResourceState;
 use crate::state::format::Fold;
 use crate::state::run::intent_id;
-use crate::state::{Operation, new_run};
-use crate::value::Value;
-
-/// An object that differs with `seed` in every field.
-pub(crate) fn sample(seed: u8) -> StoredObject {
-    let secret = Value::from(i64::from(seed)).sensitive();
-    let mut token = Value::from("t");
-    token.marks.ephemeral = true;
-    let config = Value::attrs([
-        ("region", "eu".into()),
-        ("key", Value::from("k").sensitive()),
-    ]);
-    let long = "a text that is worth not being written again";
-    let mut object = StoredObject::new(
-        if seed.is_multiple_of(5) {
-            Mode::Data
-        } else {
-            Mode::Managed
-        },
-        ResourceState {
-            type_name: "file".into(),
-            inputs: Value::attrs([
-                ("name", Value::from("x/y~z")),
-                ("size", i64::from(seed % 3).into()),
-                (
-                    "list",
-                    Value::list((0..seed % 4).map(|i| i64::from(i).into())),
-                ),
-                ("long", long.into()),
-                ("secret", secret),
-                ("token", token),
-            ]),
-            outputs: match seed % 4 {
-                0 => Value::null(),
-                _ => Value::attrs([
-                    ("id", Value::from(i64::from(seed / 16))),
-                    ("long", long.into()),
-                ]),
-            },
-            private: seed.is_multiple_of(3).then(|| vec![seed, 255, 0]),
-            schema_version: u64::from(seed % 2),
-            identity: seed.is_multiple_of(7).then(|| json!({ "arn": seed })),
-            tainted: seed.is_multiple_of(6),
-        },
-    );
-    object.provider = (!seed.is_multiple_of(9)).then(|| {
-        let program = ProviderProgram::Local {};
-        Arc::new(ProviderRecord {
-            id: format!("#p{}", seed % 2),
-            program,
-            config,
-        })
-    });
-    object.dependencies = (0..seed % 3)
-        .map(|i| crate::OutputRef {
-            member: MemberPath::from_names([format!("m{i}")]),
-            path: crate::AttrPath::root().child("id"),
-        })
-        .collect();
-    object.prevent_destroy = seed.is_multiple_of(2);
-    object.create_before_destroy = seed.is_multiple_of(11);
-    object
-}
+use crate::state::samples::sample;
+use crate::state::{Operation, new_run, samples};
 
 fn member(seed: u8) -> MemberPath {
     let paths = ["a", "web.a", "web.b", "web.in.c", "\"x/~.y\"", ""];
@@ -104,15 +40,7 @@ fn change(snapshot: &Snapshot, run: &Run, (kind, place, seed): (u8, u8, u8)) -> 
         .map(|(id, _)| id.clone());
     let id = open.unwrap_or_else(|| intent_id(run));
     let begin = |operation| {
-        let sample = sample(seed);
-        let intent = Intent {
-            member: member.clone(),
-            operation,
-            type_name: "file".into(),
-            provider: sample.provider,
-            inputs: sample.state.inputs,
-            planned_id: seed.is_multiple_of(2).then(|| json!("i-1")),
-        };
+        let intent = samples::intent(&member.to_string(), operation, seed);
         Change::Begin(intent_id(run), intent)
     };
     match kind % 12 {
