@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod graph;
 pub mod provider;
 pub mod state;
+pub mod suggest;
 pub mod value;
 
 pub use nixops4_proto::path::{AttrPath, MemberPath, OutputRef, Step};

@@ -10,7 +10,7 @@
 
 mod error;
 mod process;
-mod spawn;
+pub(crate) mod spawn;
 
 use std::fmt::Debug;
 

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -23,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::{Death, EvaluateError};
-use super::spawn::{Minder, spawn};
+use super::spawn::{Minder, describe_status, spawn};
 use super::{Evaluate, WalkSender, describe_locate, describe_walk};
 use crate::AttrPath;
 
@@ -323,15 +322,6 @@ async fn wait(mut child: Child) -> String {
     match status {
         Ok(status) => describe_status(status),
         Err(error) => format!("unknown exit status: {error}"),
-    }
-}
-
-fn describe_status(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status.signal() {
-        Some(9) => "killed by signal 9, perhaps for want of memory".to_owned(),
-        Some(signal) => format!("killed by signal {signal}"),
-        None => format!("exit status {}", status.code().unwrap_or_default()),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Starting a child process that does not outlive us.
+//! Starting a child process that does not outlive us, and saying how it ended.
 //!
 //! Linux can kill a child when its parent ends, but takes the *thread* that started it for the
 //! parent. Runtime threads come and go, so each child is started by a thread of its own, its
 //! minder, which lives as long as the child's owner does.
 
 use std::io;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc;
 
 use tokio::process::{Child, Command};
@@ -64,3 +64,13 @@ fn die_with_parent(command: &mut Command) {
 
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_: &mut Command) {}
+
+/// How a process ended, in words.
+pub fn describe_status(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match status.signal() {
+        Some(9) => "killed by signal 9, perhaps for want of memory".to_owned(),
+        Some(signal) => format!("killed by signal {signal}"),
+        None => format!("exit status {}", status.code().unwrap_or_default()),
+    }
+}

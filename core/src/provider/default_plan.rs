@@ -40,26 +40,27 @@ pub struct OutputRules {
 
 /// Plans the making or changing of an object.
 pub fn plan(rules: &Rules, request: &PlanRequest<'_>) -> PlannedChange {
+    let outputs = |action| default_outputs(rules, action, request.prior);
     let Some(prior) = request.prior else {
-        return change(Action::Create, fresh_outputs(rules));
+        return change(Action::Create, outputs(Action::Create));
     };
     if prior.tainted || request.force_replace {
-        return change(Action::Replace, fresh_outputs(rules));
+        return change(Action::Replace, outputs(Action::Replace));
     }
     let wanted = effective_inputs(request);
     let changed = changed_leaves(&prior.inputs, &wanted);
     if changed.is_empty() && !rules.always {
-        return change(Action::NoOp, prior.outputs.clone());
+        return change(Action::NoOp, outputs(Action::NoOp));
     }
     let replace_paths: Vec<_> = changed
         .into_iter()
         .filter(|leaf| rules.replaces.iter().any(|path| touches(leaf, path)))
         .collect();
     match replace_paths.is_empty() {
-        true => change(Action::Update, updated_outputs(rules, &prior.outputs)),
+        true => change(Action::Update, outputs(Action::Update)),
         false => PlannedChange {
             replace_paths,
-            ..change(Action::Replace, fresh_outputs(rules))
+            ..change(Action::Replace, outputs(Action::Replace))
         },
     }
 }
@@ -102,29 +103,20 @@ fn unknown_output(rules: OutputRules) -> Value {
     }
 }
 
-fn fresh_outputs(rules: &Rules) -> Value {
-    rules
-        .outputs
-        .as_ref()
-        .map_or_else(Value::unknown, |outputs| {
-            Value::attrs(
-                outputs
-                    .iter()
-                    .map(|(name, output)| (name, unknown_output(*output))),
-            )
-        })
-}
-
-fn updated_outputs(rules: &Rules, prior: &Value) -> Value {
+/// The outputs as they will be, for all that is known of the type.
+pub fn default_outputs(rules: &Rules, action: Action, prior: Option<&ResourceState>) -> Value {
+    let prior = prior.map(|prior| &prior.outputs);
+    if let (Action::NoOp, Some(prior)) = (action, prior) {
+        return prior.clone();
+    }
     let Some(outputs) = &rules.outputs else {
         return Value::unknown();
     };
     Value::attrs(outputs.iter().map(|(name, output)| {
-        let kept = prior.as_attrs().and_then(|prior| prior.get(name));
-        let value = match kept.filter(|_| output.stable) {
-            Some(kept) => kept.clone(),
-            None => unknown_output(*output),
-        };
+        let stays = output.stable && action == Action::Update;
+        let kept = prior.filter(|_| stays).and_then(Value::as_attrs);
+        let kept = kept.and_then(|prior| prior.get(name));
+        let value = kept.cloned().unwrap_or_else(|| unknown_output(*output));
         (name, value)
     }))
 }

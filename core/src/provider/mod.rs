@@ -9,6 +9,7 @@
 
 pub mod default_plan;
 mod error;
+pub mod native;
 mod ops;
 
 use std::fmt::Debug;

@@ -44,10 +44,10 @@ pub struct Object {
     /// after a partial failure, those that it had before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Json>,
-    /// What is to be kept with it and handed back; any value.
+    /// What is to be kept with it and handed back; any value. Left out, what was kept stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private: Option<Json>,
-    /// What identifies it, for as long as it exists; any value.
+    /// What identifies it, for as long as it exists; any value. Left out, it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Json>,
     /// Leaves of its outputs that are secret, beyond those that the type declares so.
