@@ -15,7 +15,7 @@ pub mod msgpack;
 mod number;
 mod path;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod types;
 mod value;
 

@@ -1,0 +1,343 @@
+//! Managed resources: the calls of a configured plugin.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use nixops4_core::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
+use nixops4_core::provider::{
+    ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, ImportRequest, Mode,
+    PlanRequest, PlannedChange, ProviderError, ProviderResult, ReadDataRequest, ResourceState,
+};
+use nixops4_core::value::Value as Input;
+use nixops4_proto::tfplugin::v6;
+
+use super::apply::Outcome;
+use super::plan_data::PlanData;
+use super::session::Session;
+use super::state::{Current, IdentityType, Managed, Remembered};
+use super::{about_inputs, capabilities, data, fault};
+use crate::check::check;
+use crate::cty::{Path, Value};
+use crate::lifecycle::{Ignored, ignore_changes, normalise_blocks, set_write_only};
+use crate::schema::Block;
+
+/// A configured provider plugin.
+#[derive(Debug)]
+pub struct TfInstance {
+    pub(super) session: Arc<Session>,
+    types: Mutex<HashMap<String, Arc<Managed>>>,
+}
+
+impl TfInstance {
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        Self {
+            session,
+            types: Mutex::default(),
+        }
+    }
+
+    /// What is needed for calls about a type, made once.
+    pub(super) async fn managed(&self, name: &str) -> Result<Arc<Managed>, Failure> {
+        let lock = || {
+            self.types
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+        };
+        if let Some(managed) = lock().get(name) {
+            return Ok(managed.clone());
+        }
+        let schema = self.session.type_schema(Mode::Managed, name).await?;
+        let schemas = self.session.schemas().await?;
+        let identity = schemas.identity(name).ok().flatten();
+        let identity = identity.and_then(IdentityType::from_message);
+        let managed = Arc::new(Managed {
+            name: name.to_owned(),
+            schema,
+            identity,
+        });
+        Ok(lock().entry(name.to_owned()).or_insert(managed).clone())
+    }
+
+    async fn read_current(
+        &self,
+        managed: &Managed,
+        current: Current,
+        inputs: &Input,
+    ) -> ProviderResult<Option<ResourceState>> {
+        let call = "ReadResource";
+        let session = &*self.session;
+        let request = v6::read_resource::Request {
+            type_name: managed.name.clone(),
+            current_state: Some(session.encode(call, managed.block(), &current.value)?),
+            private: current.private,
+            provider_meta: session.provider_meta().await?,
+            client_capabilities: Some(capabilities(false)),
+            current_identity: current.identity,
+        };
+        let answer = session.client().await?.read_resource(request).await;
+        let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
+        let diagnostics = about_inputs(inputs, &answer.diagnostics);
+        if diagnostics.has_errors() {
+            return Err(diagnostics.into());
+        }
+        let mut warnings = current.warnings;
+        warnings.extend(diagnostics);
+        let value = session.decode(call, managed.block(), answer.new_state.as_ref())?;
+        if value.is_null() {
+            return Ok(Diagnosed {
+                value: None,
+                warnings,
+            });
+        }
+        let value = normalise_blocks(managed.block(), value);
+        if !value.is_wholly_known() {
+            let summary = format!(
+                "provider {} read a {} that is not wholly known",
+                session.name(),
+                managed.name
+            );
+            return Err(fault(summary).into());
+        }
+        refuse_write_only(session, &managed.name, managed.block(), &value)?;
+        let state = managed.remember(
+            session,
+            call,
+            Remembered {
+                inputs,
+                value: &value,
+                marks: &managed.input_marks(inputs),
+                private: &answer.private,
+                identity: answer.new_identity.as_ref(),
+            },
+        )?;
+        Ok(Diagnosed {
+            value: Some(state),
+            warnings,
+        })
+    }
+}
+
+#[async_trait]
+impl ConfiguredProvider for TfInstance {
+    async fn read(&self, state: &ResourceState) -> ProviderResult<Option<ResourceState>> {
+        let managed = self.managed(&state.type_name).await?;
+        let current = managed.current(&self.session, state).await?;
+        let mut read = self.read_current(&managed, current, &state.inputs).await?;
+        if let Some(read) = &mut read.value {
+            read.tainted = state.tainted;
+        }
+        Ok(read)
+    }
+
+    async fn upgrade(&self, state: ResourceState) -> ProviderResult<ResourceState> {
+        let managed = self.managed(&state.type_name).await?;
+        let current = managed.current(&self.session, &state).await?;
+        refuse_write_only(
+            &self.session,
+            &managed.name,
+            managed.block(),
+            &current.value,
+        )?;
+        let upgraded = managed.remember(
+            &self.session,
+            "UpgradeResourceState",
+            Remembered {
+                inputs: &state.inputs,
+                value: &current.value,
+                marks: &managed.input_marks(&state.inputs),
+                private: &current.private,
+                identity: current.identity.as_ref(),
+            },
+        )?;
+        let value = ResourceState {
+            tainted: state.tainted,
+            ..upgraded
+        };
+        Ok(Diagnosed {
+            value,
+            warnings: current.warnings,
+        })
+    }
+
+    async fn plan(&self, request: PlanRequest<'_>) -> ProviderResult<PlannedChange> {
+        self.plan_change(request).await
+    }
+
+    async fn plan_delete(&self, state: &ResourceState) -> ProviderResult<PlannedChange> {
+        self.plan_deletion(state).await
+    }
+
+    async fn apply(&self, request: ApplyRequest<'_>) -> Result<ApplyResponse, ProviderError> {
+        let unchanged = |diagnostics| ApplyResponse {
+            state: request.prior.cloned(),
+            diagnostics,
+        };
+        let prepared = self.prepare(&request).await;
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            // Nothing has been sent yet.
+            Err(Failure::Diagnostics(diagnostics)) => return Ok(unchanged(diagnostics)),
+            Err(Failure::Provider(error)) => return Err(error),
+        };
+        let answer = prepared
+            .client
+            .apply_resource_change(prepared.request)
+            .await?;
+        let outcome = Outcome {
+            session: &self.session,
+            managed: &prepared.managed,
+            apply: &request,
+            planned: &prepared.planned,
+            marks: &prepared.marks,
+        };
+        outcome.judge(answer, prepared.warnings)
+    }
+
+    async fn read_data(&self, request: ReadDataRequest<'_>) -> ProviderResult<Input> {
+        data::read(&self.session, request).await
+    }
+
+    async fn import(&self, request: ImportRequest<'_>) -> ProviderResult<ResourceState> {
+        let session = &*self.session;
+        let managed = self.managed(request.type_name).await?;
+        let call = "ImportResourceState";
+        let message = v6::import_resource_state::Request {
+            type_name: managed.name.clone(),
+            id: request.id.to_owned(),
+            client_capabilities: Some(capabilities(false)),
+            identity: None,
+        };
+        let answer = session.client().await?.import_resource_state(message).await;
+        let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
+        let diagnostics = about_inputs(request.inputs, &answer.diagnostics);
+        if diagnostics.has_errors() {
+            return Err(diagnostics.into());
+        }
+        let (name, id) = (&managed.name, request.id);
+        let count = answer.imported_resources.len();
+        let Ok([imported]) = <[_; 1]>::try_from(answer.imported_resources) else {
+            let summary =
+                format!("importing the {name} \"{id}\" gave {count} objects instead of one");
+            return Err(fault(summary).into());
+        };
+        if imported.type_name != *name {
+            let other = &imported.type_name;
+            return Err(Diagnostic::error(format!("\"{id}\" is a {other}, not a {name}")).into());
+        }
+        let value = session.decode(call, managed.block(), imported.state.as_ref())?;
+        let (private, identity, warnings) = (imported.private, imported.identity, diagnostics);
+        let current = Current {
+            value,
+            private,
+            identity,
+            warnings,
+        };
+        if current.value.is_null() {
+            return Err(not_there(name, id).into());
+        }
+        let read = self.read_current(&managed, current, request.inputs).await?;
+        match read.value {
+            Some(value) => Ok(Diagnosed {
+                value,
+                warnings: read.warnings,
+            }),
+            None => Err(not_there(name, id).into()),
+        }
+    }
+
+    async fn stop(&self) {
+        self.session.stop().await;
+    }
+
+    async fn close(&self) {
+        self.session.close().await;
+    }
+}
+
+/// What must never be stored must not be in what is read.
+fn refuse_write_only(
+    session: &Session,
+    name: &str,
+    block: &Block,
+    value: &Value,
+) -> Result<(), Failure> {
+    match set_write_only(block, value).first() {
+        None => Ok(()),
+        Some(place) => {
+            let provider = session.name();
+            let problem = format!("returned a value for {place}, which must never be stored");
+            Err(fault(format!("{name}: provider {provider} {problem}")).into())
+        }
+    }
+}
+
+fn not_there(name: &str, id: &str) -> Diagnostic {
+    Diagnostic::error(format!("there is no {name} \"{id}\" to import"))
+        .hint("check the identifier, and the region or account that the provider is configured for")
+}
+
+/// A change that is ready to be sent.
+pub(super) struct Prepared {
+    pub managed: Arc<Managed>,
+    pub client: crate::client::Client,
+    pub request: v6::apply_resource_change::Request,
+    pub planned: Value,
+    pub marks: Vec<(Path, nixops4_core::value::Marks)>,
+    pub warnings: Diagnostics,
+}
+
+impl TfInstance {
+    /// Makes the request of a change.
+    async fn prepare(&self, apply: &ApplyRequest<'_>) -> Result<Prepared, Failure> {
+        let call = "ApplyResourceChange";
+        let session = &*self.session;
+        let managed = self.managed(apply.type_name).await?;
+        let block = managed.block();
+        let plan = PlanData::read(session, &apply.change.provider_data)?;
+        let prior = match apply.prior {
+            Some(state) if apply.kind != ApplyKind::Create => {
+                managed.current(session, state).await?
+            }
+            _ => Current::none(),
+        };
+        let (config, marks, warnings) = match apply.kind {
+            ApplyKind::Delete => (Value::Null, Vec::new(), Diagnostics::default()),
+            ApplyKind::Create | ApplyKind::Update => {
+                let checked = check(apply.type_name, block, apply.inputs)?;
+                (checked.value, checked.marks, checked.warnings)
+            }
+        };
+        let config = match (apply.kind, plan.ignore_all) {
+            (ApplyKind::Update, true) => ignore_changes(block, &prior.value, config, Ignored::All),
+            (ApplyKind::Update, false) => {
+                ignore_changes(block, &prior.value, config, Ignored::At(&plan.ignored()))
+            }
+            _ => config,
+        };
+        let planned = match apply.kind {
+            ApplyKind::Delete => Value::Null,
+            _ => session.decode(call, block, plan.planned_state.as_ref())?,
+        };
+        let request = v6::apply_resource_change::Request {
+            type_name: managed.name.clone(),
+            prior_state: Some(session.encode(call, block, &prior.value)?),
+            planned_state: Some(session.encode(call, block, &planned)?),
+            config: Some(session.encode(call, block, &config)?),
+            planned_private: plan.private,
+            provider_meta: session.provider_meta().await?,
+            planned_identity: plan.identity,
+        };
+        let client = session.client().await?.clone();
+        let mut all = prior.warnings;
+        all.extend(warnings);
+        Ok(Prepared {
+            managed,
+            client,
+            request,
+            planned,
+            marks,
+            warnings: all,
+        })
+    }
+}
