@@ -3,9 +3,12 @@
 //! Knows no gRPC, no Nix and no terminal: it asks an evaluator process and providers, and reports
 //! events to whoever started it.
 pub mod diagnostic;
+pub mod engine;
 pub mod evaluate;
 pub mod graph;
+pub mod plan;
 pub mod provider;
+pub mod report;
 pub mod state;
 pub mod suggest;
 pub mod value;

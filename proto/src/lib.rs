@@ -7,8 +7,10 @@
 //! | [`state`] | the state log and who reads it |
 //! | [`evaluator`] | `nixops4` and the evaluator process |
 //! | [`native`] | hosts and native provider programs |
+//! | [`events`] | `nixops4 --json`, what a run tells of itself |
 //! | `tfplugin` (feature) | hosts and provider plugins of Terraform and OpenTofu |
 pub mod evaluator;
+pub mod events;
 pub mod native;
 pub mod path;
 pub mod schema;

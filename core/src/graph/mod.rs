@@ -138,6 +138,20 @@ impl Graph {
     pub fn all_needing(&self, from: impl IntoIterator<Item = usize>) -> Vec<bool> {
         reach(&self.needed_by, from)
     }
+
+    /// For each node that needs one of `from`, directly or not, one of `from` that it needs; the
+    /// nodes `from` need themselves.
+    pub fn origins(&self, from: impl IntoIterator<Item = usize>) -> Vec<Option<usize>> {
+        let mut origins = vec![None; self.len()];
+        let mut queue: std::collections::VecDeque<_> = from.into_iter().map(|n| (n, n)).collect();
+        while let Some((node, origin)) = queue.pop_front() {
+            if origins[node].is_none() {
+                origins[node] = Some(origin);
+                queue.extend(self.needed_by(node).map(|next| (next, origin)));
+            }
+        }
+        origins
+    }
 }
 
 fn reach(edges: &[Vec<u32>], from: impl IntoIterator<Item = usize>) -> Vec<bool> {

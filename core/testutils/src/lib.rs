@@ -4,10 +4,16 @@
 //! tells it to: wait, fail, die, get half-way. Use it from integration tests (`core/tests/*.rs`)
 //! and from other crates: inside core's own unit tests it would implement the trait of *another*
 //! compilation of core.
+mod evaluator;
+mod lab;
 mod provider;
 mod script;
+mod text;
 mod world;
 
+pub use evaluator::{DEFAULT_PROVIDER, FakeEvaluator};
+pub use lab::{Lab, LabStates};
 pub use provider::{FakeProvider, FakeType};
 pub use script::{Call, Held, Operation, Outcome};
+pub use text::plan_text;
 pub use world::{Object, World};

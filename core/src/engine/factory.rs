@@ -1,0 +1,61 @@
+//! How the engine gets at providers and states, about whose kinds it knows nothing.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use nixops4_proto::evaluator::ProviderProgram;
+
+use crate::MemberPath;
+use crate::diagnostic::Diagnostics;
+use crate::provider::{Failure, Provider};
+use crate::state::StateStore;
+use crate::value::Value;
+
+/// Starts providers.
+#[async_trait]
+pub trait ProviderFactory: Send + Sync + Debug {
+    /// Makes ready to ask a provider instance; `id` is its name, for messages.
+    async fn open(&self, id: &str, program: &ProviderProgram)
+    -> Result<Arc<dyn Provider>, Failure>;
+}
+
+/// Opens states.
+#[async_trait]
+pub trait StateFactory: Send + Sync + Debug {
+    /// The state that holds where no component names a handler.
+    async fn open_default(&self, access: StateAccess) -> Result<Arc<dyn StateStore>, Diagnostics>;
+
+    /// The state that a resource handles.
+    async fn open(
+        &self,
+        handler: StateHandler,
+        access: StateAccess,
+    ) -> Result<Arc<dyn StateStore>, Diagnostics>;
+}
+
+/// What is wanted of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateAccess {
+    /// To look at it, whoever else writes it.
+    Read,
+    /// To write it, alone.
+    Write,
+}
+
+/// A resource that handles state.
+#[derive(Clone, Debug)]
+pub struct StateHandler {
+    /// The resource.
+    pub member: MemberPath,
+    /// Its provider instance, by id.
+    pub provider: String,
+    /// How the provider's program is found.
+    pub program: ProviderProgram,
+    /// The provider's configuration, with unknown leaves where it is not known yet.
+    pub config: Value,
+    /// The provider's name for the resource's type.
+    pub type_name: String,
+    /// The resource's inputs, wholly known.
+    pub inputs: Value,
+}

@@ -1,0 +1,19 @@
+//! The facade: [`Engine`] plans, applies and destroys a deployment, given an evaluator, a way to
+//! start providers and a way to open states.
+//!
+//! ```text
+//! Engine::open ──► plan() ──► apply(plan, approve) ──► next wave …
+//!                  destroy_plan() ──► apply(…)
+//! ```
+
+mod config;
+mod facade;
+mod factory;
+mod interrupt;
+mod near;
+
+pub use config::{Config, DEFAULT_PARALLELISM, Refresh, Selection};
+pub use facade::{Engine, EngineError, Tools};
+pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler};
+pub use interrupt::{Interrupt, Urgency};
+pub use near::nearest;

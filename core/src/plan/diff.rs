@@ -1,0 +1,149 @@
+//! The leaf-level difference of a [`Change`], as data: front ends only print it.
+//!
+//! Inputs are compared with the inputs that were last applied, outputs with those that were last
+//! read. An output that repeats an input at the same path is left out, and so is a leaf that does
+//! not change.
+
+use std::collections::BTreeMap;
+
+use super::model::{Change, LeafChange, Shown, Side};
+use crate::AttrPath;
+use crate::provider::Action;
+use crate::value::{Kind, Marks, Provenance, Value};
+
+/// The leaves of one value, with the marks and provenance that they have from around them.
+type Leaves = BTreeMap<AttrPath, Leaf>;
+
+struct Leaf {
+    value: Value,
+    marks: Marks,
+    provenance: Provenance,
+}
+
+impl Change {
+    /// The leaves that change, inputs first, by path.
+    pub fn leaves(&self) -> Vec<LeafChange> {
+        let null = Value::null();
+        let (inputs_before, outputs_before) = match &self.before {
+            Some(state) => (&state.inputs, &state.outputs),
+            None => (&null, &null),
+        };
+        let inputs = changes(Side::Input, inputs_before, &self.inputs);
+        let outputs = match self.action {
+            // What a data source says now is not compared with anything.
+            Action::Read => Vec::new(),
+            _ => changes(Side::Output, outputs_before, &self.planned.outputs),
+        };
+        let mut leaves = inputs;
+        let echoes: Vec<_> = outputs
+            .into_iter()
+            .filter(|output| !self.is_echo(output, &leaves))
+            .collect();
+        leaves.extend(echoes);
+        for leaf in &mut leaves {
+            leaf.forces_replacement = self
+                .planned
+                .replace_paths
+                .iter()
+                .any(|path| leaf.path.is_within(path) || path.is_within(&leaf.path));
+        }
+        leaves
+    }
+
+    /// Whether an output tells nothing that an input at the same path does not tell.
+    fn is_echo(&self, output: &LeafChange, inputs: &[LeafChange]) -> bool {
+        let changed = inputs
+            .binary_search_by(|input| input.path.cmp(&output.path))
+            .ok()
+            .map(|i| &inputs[i]);
+        match changed {
+            Some(input) => same_shown(&input.after, &output.after),
+            // The input stays as it is, and the output becomes like it: drift is put right, which
+            // is worth showing.
+            None => false,
+        }
+    }
+}
+
+fn same_shown(input: &Shown, output: &Shown) -> bool {
+    match (input, output) {
+        (Shown::Unknown(_), Shown::Unknown(_)) | (Shown::Sensitive, _) => true,
+        (Shown::Value(a), Shown::Value(b)) => a.kind == b.kind,
+        (a, b) => a == b,
+    }
+}
+
+fn changes(side: Side, before: &Value, after: &Value) -> Vec<LeafChange> {
+    let before = leaves(before);
+    let after = leaves(after);
+    let mut paths: Vec<_> = before.keys().chain(after.keys()).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+        .into_iter()
+        .filter_map(|path| change(side, path, before.get(path), after.get(path)))
+        .collect()
+}
+
+fn change(
+    side: Side,
+    path: &AttrPath,
+    before: Option<&Leaf>,
+    after: Option<&Leaf>,
+) -> Option<LeafChange> {
+    let same = match (before, after) {
+        (Some(a), Some(b)) => {
+            a.value.kind == b.value.kind && !a.value.is_unknown() && a.marks == b.marks
+        }
+        (Some(leaf), None) | (None, Some(leaf)) => leaf.value.is_null(),
+        (None, None) => true,
+    };
+    if same {
+        return None;
+    }
+    // What has been secret on one side would tell the secret on the other, were it unchanged.
+    let sensitive = [before, after]
+        .into_iter()
+        .flatten()
+        .any(|leaf| leaf.marks.sensitive);
+    Some(LeafChange {
+        side,
+        path: path.clone(),
+        before: show(before, sensitive),
+        after: show(after, sensitive),
+        forces_replacement: false,
+    })
+}
+
+fn show(leaf: Option<&Leaf>, sensitive: bool) -> Shown {
+    match leaf {
+        None => Shown::Absent,
+        Some(leaf) => match leaf.value.kind {
+            Kind::Null => Shown::Absent,
+            _ if sensitive || leaf.marks.sensitive => Shown::Sensitive,
+            Kind::Unknown => Shown::Unknown(leaf.provenance.iter().cloned().collect()),
+            _ => Shown::Value(leaf.value.clone()),
+        },
+    }
+}
+
+fn leaves(value: &Value) -> Leaves {
+    let mut leaves = Leaves::new();
+    value.visit(&mut |path, value, provenance, marks| {
+        let root = path.0.is_empty() && matches!(value.kind, Kind::Null);
+        // An attribute set without attributes has no leaves at all.
+        let empty = path.0.is_empty() && value.as_attrs().is_some();
+        if !root && !empty {
+            let leaf = Leaf {
+                value: Value::from(value.kind.clone()),
+                marks,
+                provenance: provenance.clone(),
+            };
+            leaves.insert(path.clone(), leaf);
+        }
+    });
+    leaves
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,43 @@
+//! Planning: what has to be done to make the world as the deployment says.
+//!
+//! ```text
+//!            questions                       work
+//! evaluator ◄───────── driver ◄─── Session ───────► workers ──► providers, states
+//!     └──── components ──► listen    │   ground, decide    ◄──── results
+//!                                    └─► settle ──► assemble ──► Plan
+//! ```
+//!
+//! | module | subject |
+//! |---|---|
+//! | `session` | everything that is known during a run; the synchronous heart |
+//! | `listen` | what the evaluator says |
+//! | `ground` | providers, types, states, and what there is |
+//! | `decide` | what is to be done about one resource |
+//! | `orphans` | what the deployment has no more |
+//! | `settle` | what cannot be planned, and why; cycles |
+//! | `assemble` | the plan, made of all that |
+//! | `driver`, `work` | everything that waits for someone else |
+//! | [`diff`] | the leaves of a change |
+//!
+//! An output is pending until its resource is planned; then the evaluator is told the planned
+//! outputs, and what waited for them is asked about again. So a resource is planned as soon as what
+//! it depends on is, many at once, and the walk ends when nothing moves any more.
+
+mod assemble;
+mod decide;
+pub mod diff;
+pub(crate) mod driver;
+mod ground;
+mod listen;
+mod model;
+mod orphans;
+pub(crate) mod remembered;
+pub(crate) mod session;
+mod settle;
+pub(crate) mod values;
+pub(crate) mod work;
+
+pub use model::{
+    Basis, Change, Counts, DeferReason, Deferred, FailedMember, HeldBack, HoldReason, LeafChange,
+    Plan, Reason, Shown, Side, StateNote,
+};

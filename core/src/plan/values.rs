@@ -1,0 +1,100 @@
+//! Small questions about values that planning asks.
+
+use crate::Step;
+use crate::value::{Kind, Value};
+
+/// Marks what is at `path` as sensitive; a step by name also goes into every element of a list, as
+/// blocks are written as lists or as single attribute sets.
+pub(crate) fn mark_sensitive(value: &mut Value, path: &[Step]) {
+    let Some((step, rest)) = path.split_first() else {
+        if !value.is_null() {
+            value.marks.sensitive = true;
+        }
+        return;
+    };
+    match (&mut value.kind, step) {
+        (Kind::Attrs(attrs), Step::Name(name)) => {
+            if let Some(inner) = attrs.get_mut(name) {
+                mark_sensitive(inner, rest);
+            }
+        }
+        (Kind::List(elements), Step::Name(_)) => {
+            elements.iter_mut().for_each(|e| mark_sensitive(e, path));
+        }
+        (Kind::List(elements), Step::Index(index)) => {
+            let index = usize::try_from(*index).ok();
+            if let Some(inner) = index.and_then(|index| elements.get_mut(index)) {
+                mark_sensitive(inner, rest);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether two values say the same to a provider: marks and provenance apart, what is not set is
+/// like what is null, and what is not stored (ephemeral) is not compared.
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
+    if a.marks.ephemeral || b.marks.ephemeral {
+        return true;
+    }
+    match (&a.kind, &b.kind) {
+        (Kind::List(a), Kind::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Kind::Attrs(a), Kind::Attrs(b)) => {
+            let within = |a: &std::collections::BTreeMap<String, Value>,
+                          b: &std::collections::BTreeMap<String, Value>| {
+                a.iter().all(|(name, value)| match b.get(name) {
+                    Some(other) => same(value, other),
+                    None => value.is_null() || value.marks.ephemeral,
+                })
+            };
+            within(a, b)
+                && b.iter().all(|(name, value)| {
+                    a.contains_key(name) || value.is_null() || value.marks.ephemeral
+                })
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// Whether `actual` is what `planned` said, with every unknown leaf of it filled in somehow.
+/// Gives the first place where it is not.
+pub(crate) fn contradiction(planned: &Value, actual: &Value) -> Option<crate::AttrPath> {
+    let mut path = crate::AttrPath::root();
+    contradicts(planned, actual, &mut path).then_some(path)
+}
+
+fn contradicts(planned: &Value, actual: &Value, path: &mut crate::AttrPath) -> bool {
+    if planned.marks.ephemeral || actual.marks.ephemeral {
+        return false;
+    }
+    let mut inner = |step: Step, planned: &Value, actual: &Value| {
+        path.0.push(step);
+        let found = contradicts(planned, actual, path);
+        if !found {
+            path.0.pop();
+        }
+        found
+    };
+    match (&planned.kind, &actual.kind) {
+        (Kind::Unknown, _) => false,
+        (Kind::Attrs(planned), Kind::Attrs(actual)) => {
+            let null = Value::null();
+            let more = actual.keys().filter(|name| !planned.contains_key(*name));
+            planned.keys().chain(more).any(|name| {
+                inner(
+                    name.as_str().into(),
+                    planned.get(name).unwrap_or(&null),
+                    actual.get(name).unwrap_or(&null),
+                )
+            })
+        }
+        (Kind::List(planned), Kind::List(actual)) if planned.len() == actual.len() => planned
+            .iter()
+            .zip(actual)
+            .enumerate()
+            .any(|(i, (planned, actual))| inner(i.into(), planned, actual)),
+        (planned, actual) => planned != actual,
+    }
+}
