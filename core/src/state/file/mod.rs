@@ -7,6 +7,8 @@
 //! | `nixops4.state.rescue` | events that could not be written ([`rescue`]) |
 //!
 //! Readers neither lock nor wait. A file is made at the first write, not before.
+#[cfg(test)]
+mod faults;
 mod lock;
 mod log;
 mod read;

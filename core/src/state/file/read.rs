@@ -157,8 +157,10 @@ fn is_torn(bytes: &[u8], error: &serde_json::Error, first: bool) -> bool {
         .rposition(|byte| *byte != 0)
         .map_or(0, |last| last + 1);
     let (text, zeros) = bytes.split_at(text_len);
-    let cut_short =
-        error.is_eof() || !zeros.is_empty() && event(text).err().is_none_or(|error| error.is_eof());
+    let cut_short = match zeros.is_empty() {
+        true => error.is_eof(),
+        false => text.is_empty() || event(text).err().is_none_or(|error| error.is_eof()),
+    };
     cut_short && (!first || begins_like_an_event(text))
 }
 
