@@ -1,0 +1,270 @@
+//! Errors: what went wrong, where, on whose behalf, and what may help.
+
+use std::rc::Rc;
+
+use crate::{position::Span, symbol::Symbol, taint::Taint};
+
+/// What sort of error; decides what `tryEval` catches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// Waits for sources that have no value yet. Never remembered, never caught.
+    Suspended,
+    /// `throw`
+    Throw,
+    /// A failed `assert`.
+    Assert,
+    /// `abort`
+    Abort,
+    /// A value of the wrong type.
+    Type,
+    /// Neither a variable, nor a built-in, nor in a `with`.
+    UndefinedVariable,
+    /// A selected attribute does not exist.
+    MissingAttribute,
+    /// A function was called without, or with too many, named arguments.
+    Arguments,
+    /// A value that needs itself.
+    InfiniteRecursion,
+    /// Integer overflow, division by zero, index out of bounds and the like.
+    Arithmetic,
+    /// The text is not Nix.
+    Syntax,
+    /// The outside world refused: files, store, network.
+    Host,
+    /// A search path entry does not exist; caught by `tryEval` as in Nix.
+    SearchPath,
+    /// Too deep, or another limit of the evaluator.
+    Limit,
+    /// Someone asked to stop.
+    Cancelled,
+    /// A built-in's argument has the right type but cannot be used.
+    Value,
+}
+
+impl ErrorKind {
+    /// Whether `builtins.tryEval` turns it into `success = false`.
+    pub fn is_caught(self) -> bool {
+        matches!(
+            self,
+            ErrorKind::Throw | ErrorKind::Assert | ErrorKind::SearchPath
+        )
+    }
+
+    /// Whether asking again could go differently although nothing it depends on has changed.
+    pub(crate) fn is_passing(self) -> bool {
+        matches!(self, ErrorKind::Limit | ErrorKind::Cancelled)
+    }
+}
+
+/// What was being done, in one frame of a trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doing {
+    /// Calling a function, by its name where it has one.
+    Call(Option<Symbol>),
+    /// Calling a built-in.
+    Builtin(&'static str),
+    /// Evaluating an attribute.
+    Attribute(Symbol),
+    /// Evaluating a file.
+    Import(Rc<str>),
+    /// As `addErrorContext` or the evaluator words it.
+    Note(Rc<str>),
+}
+
+/// One frame of a trace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// Where in the source.
+    pub span: Span,
+    /// What was being done there.
+    pub doing: Doing,
+}
+
+/// How many frames next to the failure are kept.
+const INNER_FRAMES: u32 = 100;
+/// How many frames next to the question are kept.
+const OUTER_FRAMES: usize = 40;
+
+/// An evaluation error. Cheap to copy: thunks keep theirs and hand out copies.
+#[derive(Clone)]
+pub struct EvalError(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    core: Rc<Core>,
+    awaited: Taint,
+    span: Span,
+    inner: Option<Rc<Link>>,
+    outer: std::collections::VecDeque<Frame>,
+    depth: u32,
+}
+
+struct Core {
+    kind: ErrorKind,
+    message: String,
+    hints: Vec<String>,
+}
+
+/// A trace's frame with those inside it, shared between copies of an error.
+struct Link {
+    frame: Frame,
+    inside: Option<Rc<Link>>,
+}
+
+impl EvalError {
+    /// An error without a place; whoever evaluates the call adds it.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> EvalError {
+        EvalError::with_core(Core {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+        })
+    }
+
+    /// A value of a wrong type.
+    pub fn type_error(message: impl Into<String>) -> EvalError {
+        EvalError::new(ErrorKind::Type, message)
+    }
+
+    fn with_core(core: Core) -> EvalError {
+        EvalError(Box::new(Inner {
+            core: Rc::new(core),
+            awaited: Taint::NONE,
+            span: Span::NONE,
+            inner: None,
+            outer: Default::default(),
+            depth: 0,
+        }))
+    }
+
+    pub(crate) fn suspended(awaited: Taint) -> EvalError {
+        let mut error = EvalError::new(ErrorKind::Suspended, "needs a value that is not known yet");
+        error.0.awaited = awaited;
+        error
+    }
+
+    /// Adds a hint, such as "did you mean".
+    pub fn hint(self, hint: impl Into<String>) -> EvalError {
+        let core = &self.0.core;
+        let mut hints = core.hints.clone();
+        hints.push(hint.into());
+        let core = Core {
+            kind: core.kind,
+            message: core.message.clone(),
+            hints,
+        };
+        EvalError(Box::new(Inner {
+            core: Rc::new(core),
+            ..*self.0
+        }))
+    }
+
+    /// Says where, unless that is known already.
+    pub fn at(mut self, span: Span) -> EvalError {
+        self.0.span = self.0.span.or(span);
+        self
+    }
+
+    /// Adds a frame around those there are.
+    pub fn frame(mut self, span: Span, doing: Doing) -> EvalError {
+        if self.is_suspended() {
+            return self;
+        }
+        let frame = Frame { span, doing };
+        self.0.depth = self.0.depth.saturating_add(1);
+        if self.0.depth <= INNER_FRAMES {
+            self.0.inner = Some(Rc::new(Link {
+                frame,
+                inside: self.0.inner.take(),
+            }));
+        } else {
+            if self.0.outer.len() == OUTER_FRAMES {
+                self.0.outer.pop_front();
+            }
+            self.0.outer.push_back(frame);
+        }
+        self
+    }
+
+    /// What sort of error.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.core.kind
+    }
+
+    /// The sentence that says what went wrong.
+    pub fn message(&self) -> &str {
+        &self.0.core.message
+    }
+
+    /// What may help.
+    pub fn hints(&self) -> &[String] {
+        &self.0.core.hints
+    }
+
+    /// Where it went wrong.
+    pub fn span(&self) -> Span {
+        self.0.span
+    }
+
+    /// Whether evaluation waits for sources.
+    pub fn is_suspended(&self) -> bool {
+        self.kind() == ErrorKind::Suspended
+    }
+
+    /// The sources that are awaited.
+    pub fn awaited(&self) -> Taint {
+        self.0.awaited
+    }
+
+    /// The frames from the outermost to the innermost; `None` stands for frames left out.
+    pub fn frames(&self) -> Vec<Option<&Frame>> {
+        let mut frames: Vec<Option<&Frame>> = self.0.outer.iter().rev().map(Some).collect();
+        if self.0.depth > INNER_FRAMES + self.0.outer.len() as u32 {
+            frames.push(None);
+        }
+        let mut next = self.0.inner.as_deref();
+        while let Some(link) = next {
+            frames.push(Some(&link.frame));
+            next = link.inside.as_deref();
+        }
+        frames
+    }
+}
+
+impl std::fmt::Display for EvalError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::fmt::Debug for EvalError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}: {}", self.kind(), self.message())
+    }
+}
+
+impl std::error::Error for EvalError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_traces_keep_both_ends() {
+        let mut error = EvalError::new(ErrorKind::Throw, "x");
+        for n in 0..1000u32 {
+            let note = Doing::Note(n.to_string().into());
+            error = error.frame(Span::NONE, note);
+        }
+        let frames = error.frames();
+        let name = |frame: &Frame| match &frame.doing {
+            Doing::Note(note) => note.to_string(),
+            _ => String::new(),
+        };
+        assert_eq!(name(frames[0].unwrap()), "999");
+        assert_eq!(name(frames[39].unwrap()), "960");
+        assert!(frames[40].is_none());
+        assert_eq!(name(frames[41].unwrap()), "99");
+        assert_eq!(name(frames.last().unwrap().unwrap()), "0");
+    }
+}

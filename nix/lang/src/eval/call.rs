@@ -1,0 +1,257 @@
+//! Calling functions.
+
+use super::{Eval, force::keep};
+use crate::{
+    compile::ir::{Expr, Lambda, Pattern},
+    error::{Doing, ErrorKind, EvalError},
+    evaluator::Evaluator,
+    heap::{Ref, SliceBuilder},
+    stack::grow_stack,
+    suggest::did_you_mean,
+    symbol::{Symbol, known},
+    value::{Attrs, Closure, Env, Parent, Partial, Slot, Thunk, Value},
+};
+
+/// What a call leads to.
+pub(crate) enum Next {
+    Value(Value),
+    /// The body of a function, in its frame.
+    Body(&'static Lambda, Env),
+}
+
+impl Evaluator {
+    /// Calls a forced function.
+    pub(crate) fn apply(&mut self, function: &Value, args: &[Value]) -> Eval {
+        match self.apply_step(function, args)? {
+            Next::Value(value) => Ok(value),
+            Next::Body(lambda, env) => self.run_body(lambda, &env),
+        }
+    }
+
+    fn run_body(&mut self, lambda: &'static Lambda, env: &Env) -> Eval {
+        self.enter()?;
+        let outcome = grow_stack(|| self.eval(&lambda.body, env));
+        self.leave();
+        match outcome {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.frame(lambda.span, Doing::Call(lambda.name))),
+        }
+    }
+
+    /// Calls a forced function, leaving the body of the last call to the caller.
+    pub(crate) fn apply_step(&mut self, function: &Value, args: &[Value]) -> Eval<Next> {
+        let mut held;
+        let (mut function, mut args) = (function, args);
+        loop {
+            let outcome = match function {
+                Value::Lambda(closure) => self.apply_lambda(closure, args)?,
+                Value::Builtin(builtin) => {
+                    let arity = builtin.arity;
+                    if args.len() < arity {
+                        return Ok(Next::Value(partial(function, args)));
+                    }
+                    let outcome = builtin.run(self, &args[..arity]);
+                    (
+                        outcome
+                            .map(Next::Value)
+                            .map_err(|e| e.frame_builtin(builtin.name))?,
+                        arity,
+                    )
+                }
+                Value::Partial(partial) => {
+                    let mut all = partial.args.clone();
+                    all.extend_from_slice(args);
+                    return self.apply_step(&partial.function, &all);
+                }
+                Value::Attrs(attrs) if attrs.get(known::FUNCTOR).is_some() => {
+                    let functor = self.select_forced(attrs, known::FUNCTOR)?;
+                    let own = self.apply(&functor, std::slice::from_ref(function))?;
+                    held = own;
+                    function = &held;
+                    continue;
+                }
+                other => return Err(self.not_a_function(other)),
+            };
+            let (next, used) = outcome;
+            args = &args[used..];
+            if args.is_empty() {
+                return Ok(next);
+            }
+            held = match next {
+                Next::Value(value) => value,
+                Next::Body(lambda, env) => self.run_body(lambda, &env)?,
+            };
+            function = &held;
+        }
+    }
+
+    #[cold]
+    fn not_a_function(&mut self, value: &Value) -> EvalError {
+        let shown = self.describe(value);
+        let message = format!("attempt to call something which is not a function but {shown}");
+        EvalError::type_error(message)
+    }
+
+    /// Gives what the call leads to and how many arguments it took.
+    fn apply_lambda(&mut self, closure: &Ref<Closure>, args: &[Value]) -> Eval<(Next, usize)> {
+        let lambda = closure.lambda;
+        let arity = lambda.arity();
+        if args.len() < arity {
+            let function = Value::Lambda(closure.clone());
+            return Ok((Next::Value(partial(&function, args)), args.len()));
+        }
+        let plain = &args[..lambda.plain as usize];
+        let parent = Some(Parent(closure.env.clone()));
+        let env = match &lambda.pattern {
+            None => {
+                let mut builder = SliceBuilder::new(plain.len());
+                plain
+                    .iter()
+                    .for_each(|arg| builder.push(Slot::new(keep(arg))));
+                builder.finish(parent)
+            }
+            Some(pattern) => {
+                self.match_pattern(lambda, pattern, plain, &args[arity - 1], parent)?
+            }
+        };
+        Ok((Next::Body(lambda, env), arity))
+    }
+
+    fn match_pattern(
+        &mut self,
+        lambda: &'static Lambda,
+        pattern: &'static Pattern,
+        plain: &[Value],
+        arg: &Value,
+        parent: Option<Parent>,
+    ) -> Eval<Env> {
+        let attrs = match self.force(arg)? {
+            Value::Attrs(attrs) => attrs,
+            other => {
+                return Err(self.expected("a set", &other).at(lambda.span));
+            }
+        };
+        let size = plain.len() + pattern.formals.len() + usize::from(pattern.bind);
+        let mut builder = SliceBuilder::new(size);
+        plain
+            .iter()
+            .for_each(|arg| builder.push(Slot::new(keep(arg))));
+        let mut matched = 0;
+        let mut defaults = false;
+        for formal in &pattern.formals {
+            let value = match attrs.get(formal.name) {
+                Some(attr) => {
+                    matched += 1;
+                    keep(&attr.value)
+                }
+                None if formal.default.is_some() => {
+                    defaults = true;
+                    Value::Null
+                }
+                None => match attrs
+                    .is_open()
+                    .then(|| self.attr(&attrs, formal.name))
+                    .flatten()
+                {
+                    Some(value) => value,
+                    None => return Err(self.missing_argument(lambda, formal.name)),
+                },
+            };
+            builder.push(Slot::new(value));
+        }
+        if matched < attrs.len() && !pattern.ellipsis {
+            return Err(self.unexpected_argument(lambda, pattern, &attrs));
+        }
+        if pattern.bind {
+            builder.push(Slot::new(keep(arg)));
+        }
+        let env = builder.finish(parent);
+        if defaults {
+            fill_defaults(self, pattern, &attrs, plain.len(), &env);
+        }
+        Ok(env)
+    }
+
+    fn function_name(&self, lambda: &Lambda) -> String {
+        match lambda.name {
+            Some(name) => format!("function '{}'", self.symbols.text(name)),
+            None => "function 'anonymous lambda'".into(),
+        }
+    }
+
+    #[cold]
+    fn missing_argument(&self, lambda: &Lambda, name: Symbol) -> EvalError {
+        let function = self.function_name(lambda);
+        let name = self.symbols.text(name);
+        let message = format!("{function} called without required argument '{name}'");
+        EvalError::new(ErrorKind::Arguments, message).at(lambda.span)
+    }
+
+    #[cold]
+    fn unexpected_argument(&self, lambda: &Lambda, pattern: &Pattern, attrs: &Attrs) -> EvalError {
+        let known = |name| {
+            pattern
+                .formals
+                .binary_search_by_key(&name, |f| f.name)
+                .is_ok()
+        };
+        let sorted = self.sorted_attrs(attrs);
+        let unknown = sorted
+            .iter()
+            .find(|attr| !known(attr.name))
+            .map(|attr| attr.name);
+        let name = unknown.map_or_else(Default::default, |name| self.symbols.text(name));
+        let message = format!(
+            "{} called with unexpected argument '{name}'",
+            self.function_name(lambda)
+        );
+        let error = EvalError::new(ErrorKind::Arguments, message).at(lambda.span);
+        let formals = pattern
+            .formals
+            .iter()
+            .map(|formal| self.symbols.text(formal.name));
+        match did_you_mean(&name, formals) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+fn fill_defaults(
+    evaluator: &mut Evaluator,
+    pattern: &'static Pattern,
+    attrs: &Attrs,
+    first: usize,
+    env: &Env,
+) {
+    for (slot, formal) in env[first..].iter().zip(&pattern.formals) {
+        let Some(default) = &formal.default else {
+            continue;
+        };
+        if attrs.get(formal.name).is_some() {
+            continue;
+        }
+        let value = match &default.expr {
+            // A variable of this frame may not be filled yet.
+            Expr::Local(_) => Value::Thunk(Thunk::pending(default.code, env.clone())),
+            _ => evaluator.delay(default, env),
+        };
+        // The frame is new: nobody holds a reference into it.
+        unsafe { slot.set(value) };
+    }
+}
+
+fn partial(function: &Value, args: &[Value]) -> Value {
+    let args = args.iter().map(keep).collect();
+    Value::Partial(Ref::new(Partial {
+        function: function.clone(),
+        args,
+    }))
+}
+
+impl EvalError {
+    #[cold]
+    fn frame_builtin(self, name: &'static str) -> EvalError {
+        self.frame(crate::position::Span::NONE, Doing::Builtin(name))
+    }
+}

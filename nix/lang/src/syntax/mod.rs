@@ -1,0 +1,29 @@
+//! From source text to a syntax tree: [`lexer`], [`parser`], and what strings need ([`strings`]).
+//!
+//! Why an own parser, where `rnix` exists: an evaluator wants no lossless tree. Parsing straight
+//! into a flat tree is several times faster, follows the real grammar (rnix accepts `(1 ]` and
+//! cannot read `10/(2)`), and has no nesting limit of 512. `rnix` remains the yardstick in tests.
+
+pub(crate) mod ast;
+mod lexer;
+mod parser;
+mod strings;
+
+pub(crate) use parser::parse;
+
+/// Text that is not Nix, with the byte range at fault.
+pub(crate) struct SyntaxError {
+    pub(crate) message: String,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl SyntaxError {
+    pub(crate) fn new(message: impl Into<String>, start: usize, end: usize) -> Self {
+        SyntaxError {
+            message: message.into(),
+            start,
+            end,
+        }
+    }
+}
