@@ -5,9 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nixops4_proto::state::{LockOwner, OperationKind};
+use nixops4_proto::state::{Event, LockOwner, OperationKind};
 
-use super::{DeposedKey, IntentId};
+use super::{DeposedKey, IntentId, format};
 use crate::MemberPath;
 
 /// A state cannot be read or written.
@@ -161,6 +161,16 @@ pub struct Unwritten {
     pub member: Option<MemberPath>,
     /// The line that could not be written; may hold secrets.
     pub json: String,
+}
+
+impl Unwritten {
+    /// An event that is still to be written.
+    pub(super) fn of(event: &Event) -> Self {
+        Self {
+            member: event.meta.member.clone(),
+            json: format::line(event),
+        }
+    }
 }
 
 impl fmt::Debug for Unwritten {

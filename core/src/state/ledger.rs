@@ -117,6 +117,22 @@ impl Ledger {
         Ok(events)
     }
 
+    /// Lets all of these happen, or none.
+    pub fn commit_all(&mut self, changes: Vec<Change>) -> Result<Vec<Event>, Illegal> {
+        let before = self.clone();
+        let mut events = Vec::new();
+        for change in changes {
+            match self.commit(change) {
+                Ok(more) => events.extend(more),
+                Err(illegal) => {
+                    *self = before;
+                    return Err(illegal);
+                }
+            }
+        }
+        Ok(events)
+    }
+
     /// The document that the first event needs, in this version.
     fn prepare_document(&mut self, time: &str) -> Vec<Event> {
         let layout = &mut self.snapshot.layout;

@@ -59,13 +59,8 @@ impl MemoryStore {
                 place: self.place(),
             });
         }
-        let mut ledger = log.ledger.clone();
-        let mut lines = Vec::new();
-        for change in changes {
-            lines.extend(ledger.commit(change)?.iter().map(format::line));
-        }
-        log.ledger = ledger;
-        log.lines.extend(lines);
+        let events = log.ledger.commit_all(changes)?;
+        log.lines.extend(events.iter().map(format::line));
         Ok(())
     }
 }

@@ -10,6 +10,7 @@
 //! Invariants: an intent is durable before its provider call starts, and what came of the call is
 //! durable before anything that depends on it goes on. What may follow what is said in one place,
 //! `transition`, for running stores and for reading logs alike. Only `format` knows JSON.
+mod channel;
 mod clock;
 #[cfg(test)]
 mod contract;
@@ -20,12 +21,15 @@ mod ids;
 mod ledger;
 mod memory;
 mod model;
+pub mod query;
+mod router;
 mod run;
 #[cfg(test)]
 mod samples;
 mod store;
 mod transition;
 
+pub use channel::{ChannelStore, HandlerChannel, StateChannel};
 pub use error::{Illegal, StateError, Unwritten};
 pub use file::{FileStore, WriteOptions};
 pub use ids::{DeposedKey, IntentId};
@@ -35,5 +39,6 @@ pub use model::{
     StoredObject,
 };
 pub use nixops4_proto::state::{LockOwner, OperationKind, OutcomeKind, Run};
+pub use router::{Handler, Misplaced, StateRouter};
 pub use run::new_run;
 pub use store::StateStore;

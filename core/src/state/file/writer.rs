@@ -14,13 +14,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use nixops4_proto::state::Event;
 use tokio::sync::oneshot;
 
 use super::log::LogFile;
 use super::rescue;
 use crate::state::ledger::{Change, Ledger};
-use crate::state::{Snapshot, StateError, Unwritten, format};
+use crate::state::{Snapshot, StateError, Unwritten};
 
 /// The snapshot that readers get.
 pub(super) type Published = Arc<RwLock<Arc<Snapshot>>>;
@@ -175,22 +174,8 @@ impl Writer {
     }
 }
 
-/// Lets all changes happen, or none.
+/// Lets all changes happen, or none: the lines for them.
 fn happen(ledger: &mut Ledger, changes: Vec<Change>) -> Result<Vec<Unwritten>, StateError> {
-    let before = ledger.clone();
-    let mut events = Vec::new();
-    for change in changes {
-        match ledger.commit(change) {
-            Ok(more) => events.extend(more),
-            Err(illegal) => {
-                *ledger = before;
-                return Err(illegal.into());
-            }
-        }
-    }
-    let written = |event: &Event| Unwritten {
-        member: event.meta.member.clone(),
-        json: format::line(event),
-    };
-    Ok(events.iter().map(written).collect())
+    let events = ledger.commit_all(changes)?;
+    Ok(events.iter().map(Unwritten::of).collect())
 }

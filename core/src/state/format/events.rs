@@ -3,6 +3,7 @@
 use nixops4_proto::state::{Event, EventKind, Meta, OutcomeKind};
 use serde::Deserialize;
 use serde::de::value::{Error, StrDeserializer};
+use serde_json::Value as Json;
 
 use crate::MemberPath;
 use crate::state::transition::{Doing, ObjectRef, Step};
@@ -14,6 +15,12 @@ pub(in crate::state) fn line(event: &Event) -> String {
         .unwrap_or_else(|error| unreachable!("an event holds texts, numbers and JSON: {error}"));
     line.push('\n');
     line
+}
+
+/// The patch of an event.
+pub(in crate::state) fn patch_json(event: &Event) -> Json {
+    serde_json::to_value(&event.patch)
+        .unwrap_or_else(|error| unreachable!("a patch holds texts and JSON: {error}"))
 }
 
 /// The name of a kind of event.

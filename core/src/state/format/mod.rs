@@ -5,6 +5,7 @@
 //! | [`document`] | whole documents |
 //! | [`events`] | which event means which [`Step`](super::transition::Step) |
 //! | [`fold`] | how events make a document |
+//! | [`hide`] | how secrets are hidden from people |
 //! | [`layout`] | which containers a document has |
 //! | [`object`], [`marks`] | resources, objects and intents; what is stored of a value |
 //! | [`patch`], [`diff`], [`pointer`] | JSON Patch |
@@ -12,6 +13,7 @@ mod diff;
 mod document;
 mod events;
 mod fold;
+mod hide;
 mod layout;
 mod marks;
 mod object;
@@ -20,8 +22,9 @@ mod pointer;
 
 pub(super) use diff::{add, move_to, remove};
 pub(super) use document::{empty, read, write};
-pub(super) use events::{line, meta};
+pub(super) use events::{line, meta, patch_json};
 pub(super) use fold::{Fold, FoldError};
+pub(super) use hide::{hide_in_document, hide_in_resource};
 pub(super) use layout::{Layout, upgrade};
 pub(super) use marks::{redacted, storable};
 pub(super) use object::{change_resource, write_intent, write_resource};
