@@ -30,6 +30,7 @@ use crate::error::{Death, LaunchError, LaunchFailure, RpcFailure};
 use crate::handshake::{self, Address, Handshake, Protocol, shown};
 use crate::log::{Log, Tail};
 use crate::process::{Exit, Process, Started};
+use crate::program;
 use crate::tls::Identity;
 
 /// The variable, and its value, by which a plugin knows that it is started by a host.
@@ -106,7 +107,7 @@ impl Launch {
                 provider: self.provider.clone(),
                 executable: self.executable.clone(),
                 reason,
-                // The process is dead by now; what it wrote may still be on its way.
+                // The process is dying; what it wrote may still be on its way.
                 tail: {
                     let _ = timeout(DRAIN_LAG, log.drained()).await;
                     log.tail()
@@ -116,6 +117,7 @@ impl Launch {
     }
 
     async fn attempt(&self, log: &Log) -> Result<Plugin, LaunchFailure> {
+        program::check(&self.executable)?;
         let socket_dir = socket_dir(&self.temp_dir)
             .map_err(|e| prepare("a folder for the plugin's socket", &e))?;
         let identity = match self.tls {
@@ -135,7 +137,9 @@ impl Launch {
             tokio::process::ChildStdout::from_std(stdout).map_err(LaunchFailure::Spawn)?,
             tokio::process::ChildStderr::from_std(stderr).map_err(LaunchFailure::Spawn)?,
         );
-        tasks.spawn(log.clone().drain(stderr));
+        // Not one of the tasks that end with the plugin: it ends with the output, so that the last
+        // words of a plugin that fails to start are not lost.
+        tokio::spawn(log.drain(stderr));
         let mut stdout = BufReader::new(stdout);
         let handshake = self.await_handshake(&process, &mut stdout).await?;
         tasks.spawn(drain_stdout(stdout, log.clone()));
@@ -185,9 +189,6 @@ impl Launch {
             (io::ErrorKind::PermissionDenied, _) => LaunchFailure::NotExecutable,
             (io::ErrorKind::NotFound, _) if self.executable.exists() => LaunchFailure::NoLoader,
             (io::ErrorKind::NotFound, _) => LaunchFailure::Missing,
-            (_, Some(libc::ENOEXEC)) => LaunchFailure::WrongFormat {
-                file: describe_file(&self.executable),
-            },
             _ => LaunchFailure::Spawn(error),
         }
     }
@@ -227,38 +228,6 @@ fn socket_dir(temp_dir: &Path) -> io::Result<TempDir> {
     match dir.path().as_os_str().len() + MAX_SOCKET_NAME <= MAX_SOCKET_PATH {
         true => Ok(dir),
         false => make(Path::new("/tmp")),
-    }
-}
-
-/// Says what a file is that cannot be executed.
-fn describe_file(path: &Path) -> String {
-    let mut head = [0; 20];
-    let read =
-        std::fs::File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut head));
-    match (read, &head) {
-        (Err(_), _) => "it is too short to be a program".to_owned(),
-        (Ok(()), [0x7f, b'E', b'L', b'F', ..]) => {
-            // Byte 5 says which way round the numbers are.
-            let machine = match head[5] {
-                2 => u16::from_be_bytes([head[18], head[19]]),
-                _ => u16::from_le_bytes([head[18], head[19]]),
-            };
-            format!("it is built for {}", machine_name(machine))
-        }
-        (Ok(()), [0xcf | 0xca, 0xfa, ..]) => "it is built for macOS".to_owned(),
-        (Ok(()), [b'M', b'Z', ..]) => "it is built for Windows".to_owned(),
-        _ => "it is no program".to_owned(),
-    }
-}
-
-fn machine_name(machine: u16) -> String {
-    match machine {
-        3 => "x86 (32 bit)".to_owned(),
-        40 => "ARM (32 bit)".to_owned(),
-        62 => "x86_64".to_owned(),
-        183 => "aarch64".to_owned(),
-        243 => "riscv".to_owned(),
-        other => format!("machine number {other}"),
     }
 }
 
@@ -483,26 +452,5 @@ mod tests {
         let dir = socket_dir(&long).unwrap();
         assert!(dir.path().starts_with("/tmp"));
         assert!(dir.path().as_os_str().len() + MAX_SOCKET_NAME <= MAX_SOCKET_PATH);
-    }
-
-    #[test]
-    fn files_that_are_no_programs_are_described() {
-        let dir = tempfile::tempdir().unwrap();
-        let describe = |bytes: &[u8]| {
-            let path = dir.path().join("file");
-            std::fs::write(&path, bytes).unwrap();
-            describe_file(&path)
-        };
-        let mut elf = *b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0";
-        assert_eq!(describe(&elf), "it is built for aarch64");
-        elf[5] = 2;
-        assert_eq!(describe(&elf), "it is built for machine number 46848");
-        assert_eq!(describe(b""), "it is too short to be a program");
-        assert_eq!(describe(b"just some text, quite long"), "it is no program");
-        assert_eq!(describe(b"MZ__________________"), "it is built for Windows");
-        assert_eq!(
-            describe(b"\xcf\xfa\xed\xfe________________"),
-            "it is built for macOS"
-        );
     }
 }

@@ -14,6 +14,7 @@ pub mod launch;
 pub mod lifecycle;
 pub mod log;
 pub mod process;
+mod program;
 pub mod provider;
 pub mod schema;
 mod tls;

@@ -174,12 +174,20 @@ impl Log {
         Self {
             provider,
             kept: Arc::default(),
-            drained: watch::Sender::new(false),
+            drained: watch::Sender::new(true),
         }
     }
 
     /// Reads everything until the other side is closed.
-    pub async fn drain(self, stderr: impl AsyncRead + Unpin) {
+    pub fn drain<R: AsyncRead + Unpin + Send>(
+        &self,
+        stderr: R,
+    ) -> impl Future<Output = ()> + use<R> {
+        self.drained.send_replace(false);
+        self.clone().read(stderr)
+    }
+
+    async fn read(self, stderr: impl AsyncRead + Unpin) {
         let mut reader = BufReader::with_capacity(MAX_LINE, stderr);
         let mut line = Vec::new();
         // An error on reading from a pipe is as good as its end.
@@ -371,7 +379,7 @@ mod tests {
     async fn the_last_lines_are_kept() {
         let log = Log::new("p".into());
         let text: String = (0..1000).map(|i| format!("line {i}\n")).collect();
-        log.clone().drain(text.as_bytes()).await;
+        log.drain(text.as_bytes()).await;
         log.drained().await;
         let tail = log.tail();
         assert_eq!(tail.lines().len(), KEPT_LINES);
@@ -383,7 +391,7 @@ mod tests {
     async fn long_lines_and_a_missing_end_of_line_lose_nothing() {
         let log = Log::new("p".into());
         let text = format!("{}\nlast", "x".repeat(MAX_LINE + 10));
-        log.clone().drain(text.as_bytes()).await;
+        log.drain(text.as_bytes()).await;
         let lengths: Vec<usize> = log.tail().lines().iter().map(String::len).collect();
         assert_eq!(lengths, [KEPT_BYTES, 10, 4]);
     }

@@ -14,6 +14,8 @@ pub struct Script {
     pub protocol: Option<u32>,
     /// How to start.
     pub start: Start,
+    /// Leaves out the nested attributes, so that things are the same in both protocols.
+    pub flat: bool,
     /// The version of the schema of `fake_thing`.
     pub schema_version: Option<i64>,
     /// Adds a type `fake_wide` with so many attributes.

@@ -24,7 +24,8 @@ pub type Answered<T> = Result<T, Status>;
 /// The provider and all that it remembers.
 #[derive(Debug)]
 pub struct Provider {
-    protocol: u32,
+    /// Whether things have nested attributes.
+    nested: bool,
     schema_version: i64,
     wide: usize,
     without: Vec<String>,
@@ -41,7 +42,7 @@ impl Provider {
     /// Starts unconfigured.
     pub fn new(script: &Script, protocol: u32) -> Self {
         Self {
-            protocol,
+            nested: protocol == 6 && !script.flat,
             schema_version: script.schema_version.unwrap_or(1),
             wide: script.wide,
             without: script.without.clone(),

@@ -73,7 +73,7 @@ fn schema(version: i64, attributes: Vec<Attribute>, block_types: Vec<NestedBlock
     }
 }
 
-fn thing(version: i64, protocol: u32) -> v6::Schema {
+fn thing(version: i64, with_nested: bool) -> v6::Schema {
     let mut attributes = vec![
         attribute("id", STRING, Computed),
         // Changing it forces a replacement.
@@ -101,7 +101,7 @@ fn thing(version: i64, protocol: u32) -> v6::Schema {
             ..attribute("volume", NUMBER, Optional)
         },
     ];
-    if protocol == 6 {
+    if with_nested {
         attributes.push(nested(
             "settings",
             object::NestingMode::Single,
@@ -295,7 +295,7 @@ fn attribute_type(attribute: &Attribute) -> Type {
 impl Provider {
     /// The managed resource types.
     pub(super) fn resources(&self) -> BTreeMap<String, v6::Schema> {
-        let thing = thing(self.schema_version, self.protocol);
+        let thing = thing(self.schema_version, self.nested);
         let mut resources = BTreeMap::from([("fake_thing".to_owned(), thing)]);
         if self.wide > 0 {
             resources.insert("fake_wide".to_owned(), wide(self.wide));
