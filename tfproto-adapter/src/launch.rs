@@ -8,7 +8,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ use crate::handshake::{self, Address, Handshake, Protocol, shown};
 use crate::log::{Log, Tail};
 use crate::process::{Exit, Process, Started};
 use crate::program;
+use crate::socket_dir;
 use crate::tls::Identity;
 
 /// The variable, and its value, by which a plugin knows that it is started by a host.
@@ -58,10 +59,6 @@ const DEATH_LAG: Duration = Duration::from_secs(1);
 /// How long what a dead process wrote may take to arrive.
 const DRAIN_LAG: Duration = Duration::from_millis(500);
 
-/// The longest path of a unix socket, the final zero not counted.
-const MAX_SOCKET_PATH: usize = 107;
-/// The longest name that a plugin gives its socket: `plugin` and a number.
-const MAX_SOCKET_NAME: usize = "/plugin".len() + 20;
 /// How much of one piece of unexpected output is logged.
 const MAX_OUTPUT: usize = 1024;
 
@@ -118,7 +115,7 @@ impl Launch {
 
     async fn attempt(&self, log: &Log) -> Result<Plugin, LaunchFailure> {
         program::check(&self.executable)?;
-        let socket_dir = socket_dir(&self.temp_dir)
+        let socket_dir = socket_dir::make(&self.temp_dir)
             .map_err(|e| prepare("a folder for the plugin's socket", &e))?;
         let identity = match self.tls {
             true => Some(Identity::generate().map_err(|e| prepare("a certificate", &e))?),
@@ -212,22 +209,6 @@ fn prepare(what: &'static str, error: &impl ToString) -> LaunchFailure {
     LaunchFailure::Prepare {
         what,
         error: error.to_string(),
-    }
-}
-
-/// Makes a folder that only we may enter, with a path short enough for sockets in it.
-fn socket_dir(temp_dir: &Path) -> io::Result<TempDir> {
-    let make = |parent: &Path| {
-        tempfile::Builder::new()
-            .prefix("n4-")
-            .rand_bytes(8)
-            .permissions(std::fs::Permissions::from_mode(0o700))
-            .tempdir_in(parent)
-    };
-    let dir = make(temp_dir)?;
-    match dir.path().as_os_str().len() + MAX_SOCKET_NAME <= MAX_SOCKET_PATH {
-        true => Ok(dir),
-        false => make(Path::new("/tmp")),
     }
 }
 
@@ -432,25 +413,5 @@ impl Plugin {
         };
         self.socket.remove();
         exit
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn socket_folders_are_private_and_short() {
-        let dir = socket_dir(&std::env::temp_dir()).unwrap();
-        assert_eq!(
-            dir.path().metadata().unwrap().permissions().mode() & 0o777,
-            0o700
-        );
-        let long = tempfile::tempdir().unwrap();
-        let long = long.path().join("x".repeat(90));
-        std::fs::create_dir(&long).unwrap();
-        let dir = socket_dir(&long).unwrap();
-        assert!(dir.path().starts_with("/tmp"));
-        assert!(dir.path().as_os_str().len() + MAX_SOCKET_NAME <= MAX_SOCKET_PATH);
     }
 }

@@ -17,5 +17,6 @@ pub mod process;
 mod program;
 pub mod provider;
 pub mod schema;
+mod socket_dir;
 mod tls;
 pub mod v5;

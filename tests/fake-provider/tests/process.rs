@@ -122,10 +122,12 @@ async fn many_plugins_at_once() {
 /// Not a test of its own: a host that waits to be killed, in a process that a test starts.
 #[tokio::test]
 async fn host_that_waits() {
-    if std::env::var_os("BE_A_HOST").is_none() {
+    let Some(temp_dir) = std::env::var_os("BE_A_HOST_IN") else {
         return;
-    }
-    let client = start(json!({"start": "immortal"})).await;
+    };
+    let mut launch = launch(&json!({"start": "immortal"}));
+    launch.temp_dir = temp_dir.into();
+    let client = Client::launch(&launch).await.unwrap();
     println!("plugin {}", client.pid());
     std::future::pending::<()>().await;
 }
@@ -133,9 +135,10 @@ async fn host_that_waits() {
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn killing_the_host_kills_the_plugin() {
+    let temp = tempfile::tempdir().unwrap();
     let mut host = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "host_that_waits", "--nocapture"])
-        .env("BE_A_HOST", "1")
+        .env("BE_A_HOST_IN", temp.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -150,4 +153,10 @@ async fn killing_the_host_kills_the_plugin() {
     host.kill().unwrap();
     host.wait().unwrap();
     until("the end of the plugin", || !is_there(pid)).await;
+    // The next host removes what this one could not.
+    assert_eq!(entries(&temp), 1);
+    let client = Client::launch(&launch_in(&temp, &json!({}))).await.unwrap();
+    client.shutdown().await;
+    drop(client);
+    assert_eq!(entries(&temp), 0);
 }
