@@ -428,7 +428,24 @@ struct ThunkCell(UnsafeCell<State>);
 pub(crate) enum Recipe {
     /// Evaluate code in a frame.
     Code(CodeId, Env),
+    Item(Ref<Batch>, u32),
     Lazy(Ref<Lazy>),
+}
+
+/// One function applied to many things, each when it is asked for.
+pub(crate) struct Batch {
+    pub(crate) function: Value,
+    pub(crate) over: Over,
+}
+
+/// What a [`Batch`] applies its function to.
+pub(crate) enum Over {
+    /// The elements of a list.
+    List(List),
+    /// The numbers from 0.
+    Numbers,
+    /// The names and values of a set.
+    Attrs(Attrs),
 }
 
 /// What to do later, where it is not code that says so.
@@ -450,6 +467,8 @@ pub(crate) enum Lazy {
 pub(crate) enum State {
     /// Code to run in this frame; which code is in the cell's word, see [`Thunk::code`].
     Pending(Env),
+    /// One item of a batch; which one is in the cell's word.
+    Item(Ref<Batch>),
     Lazy(Ref<Lazy>),
     Running,
     Done(Value),
@@ -506,6 +525,24 @@ impl Thunk {
         CodeId(self.0.tag())
     }
 
+    /// A cell for one item of a batch.
+    #[inline]
+    pub(crate) fn item(batch: &Ref<Batch>, index: u32) -> Thunk {
+        let thunk = Thunk::new(State::Item(batch.clone()));
+        thunk.0.set_tag(index);
+        thunk
+    }
+
+    /// The number of a thunk that is an item, kept as the code of others is.
+    #[inline]
+    pub(crate) fn index(&self) -> u32 {
+        self.0.tag()
+    }
+
+    pub(crate) fn set_index(&self, index: u32) {
+        self.0.set_tag(index);
+    }
+
     #[inline]
     pub(crate) fn set_code(&self, code: CodeId) {
         self.0.set_tag(code.0);
@@ -525,7 +562,11 @@ impl Thunk {
     /// What the value depended on, once that is known.
     pub(crate) fn known_taint(&self) -> Option<Taint> {
         match self.state() {
-            State::Pending(_) | State::Lazy(_) | State::Running | State::Source(_) => None,
+            State::Pending(_)
+            | State::Item(_)
+            | State::Lazy(_)
+            | State::Running
+            | State::Source(_) => None,
             State::Done(_) | State::Failed(_) | State::Tracked(_) => Some(self.taint()),
         }
     }

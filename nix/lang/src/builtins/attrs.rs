@@ -5,9 +5,10 @@ use crate::{
     eval::{Eval, lazy_apply2},
     evaluator::Evaluator,
     hash::{FastMap, FastSet},
+    heap::Ref,
     position::Pos,
     symbol::{Symbol, known},
-    value::{Attr, Attrs, List, Value},
+    value::{Attr, Attrs, Batch, List, Over, Thunk, Value},
 };
 
 pub(super) const TABLE: &Table = &[
@@ -44,9 +45,12 @@ fn attr_values(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
 fn map_attrs(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let attrs = evaluator.attrs_of(&args[1])?;
     let mut builder = Attrs::builder(attrs.len());
-    for attr in attrs.iter() {
-        let name = Value::String(evaluator.symbols.name(attr.name).clone());
-        let value = lazy_apply2(&args[0], name, attr.value.clone());
+    let batch = Ref::new(Batch {
+        function: args[0].clone(),
+        over: Over::Attrs(attrs.clone()),
+    });
+    for (index, attr) in (0..).zip(attrs.iter()) {
+        let value = Value::Thunk(Thunk::item(&batch, index));
         builder.push(Attr {
             name: attr.name,
             pos: attr.pos,

@@ -3,12 +3,13 @@
 use super::{Builtin, Table};
 use crate::{
     error::{ErrorKind, EvalError},
-    eval::{Eval, attrs_value, lazy_apply},
+    eval::{Eval, attrs_value},
     evaluator::Evaluator,
     hash::FastMap,
+    heap::Ref,
     position::Pos,
     symbol::known,
-    value::{Attr, Attrs, List, Value},
+    value::{Attr, Attrs, Batch, List, Over, Thunk, Value},
 };
 
 pub(super) const TABLE: &Table = &[
@@ -37,8 +38,12 @@ fn map(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         return Ok(Value::List(list));
     }
     let mut builder = List::builder(list.len());
-    for item in list.iter() {
-        builder.push(lazy_apply(&args[0], item.clone()));
+    let batch = Ref::new(Batch {
+        function: args[0].clone(),
+        over: Over::List(list.clone()),
+    });
+    for (index, _) in (0..).zip(list.iter()) {
+        builder.push(Value::Thunk(Thunk::item(&batch, index)));
     }
     Ok(Value::List(List(builder.finish(()))))
 }
@@ -77,7 +82,10 @@ fn sort(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         return Ok(Value::List(list));
     }
     let function = evaluator.function_of(&args[0])?;
-    let natural = matches!(&function, Value::Builtin(builtin) if builtin.name == "lessThan");
+    let natural = is_less_than(&function);
+    if natural && let Some(sorted) = sort_plain(evaluator, &list)? {
+        return Ok(Value::list(sorted));
+    }
     let mut less = |evaluator: &mut Evaluator, a: &Value, b: &Value| -> Eval<bool> {
         if natural {
             let (a, b) = evaluator.force_both(a, b)?;
@@ -88,6 +96,43 @@ fn sort(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     };
     let sorted = merge_sort(evaluator, list.to_vec(), &mut less)?;
     Ok(Value::list(sorted))
+}
+
+/// Whether a function is `lessThan`, or does the same by name: `a: b: a < b`.
+fn is_less_than(function: &Value) -> bool {
+    match function {
+        Value::Builtin(builtin) => builtin.name == "lessThan",
+        Value::Lambda(closure) => closure.lambda.is_less_than(),
+        _ => false,
+    }
+}
+
+/// Sorts a list of strings, or of integers, without a call for each comparison.
+fn sort_plain(evaluator: &mut Evaluator, list: &List) -> Eval<Option<Vec<Value>>> {
+    if list.len() < 2 {
+        return Ok(None);
+    }
+    let mut forced = Vec::with_capacity(list.len());
+    for item in list.iter() {
+        forced.push((evaluator.force(item)?, item.clone()));
+    }
+    if forced
+        .iter()
+        .all(|(value, _)| matches!(value, Value::String(_)))
+    {
+        forced.sort_by(|(a, _), (b, _)| match (a, b) {
+            (Value::String(a), Value::String(b)) => a.as_bytes().cmp(b.as_bytes()),
+            _ => std::cmp::Ordering::Equal,
+        });
+    } else if forced
+        .iter()
+        .all(|(value, _)| matches!(value, Value::Int(_)))
+    {
+        forced.sort_by_key(|(value, _)| if let Value::Int(int) = value { *int } else { 0 });
+    } else {
+        return Ok(None);
+    }
+    Ok(Some(forced.into_iter().map(|(_, item)| item).collect()))
 }
 
 type Less<'a> = dyn FnMut(&mut Evaluator, &Value, &Value) -> Eval<bool> + 'a;
@@ -129,17 +174,17 @@ fn merge_sort(
 
 fn gen_list(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let len = evaluator.int_of(&args[1])?;
-    let Ok(count) = usize::try_from(len) else {
+    let Ok(count) = u32::try_from(len) else {
         let message = format!("cannot create list of size {len}");
         return Err(EvalError::new(ErrorKind::Value, message));
     };
-    if count > u32::MAX as usize {
-        let message = format!("cannot create list of size {len}: that many elements do not fit");
-        return Err(EvalError::new(ErrorKind::Limit, message));
-    }
-    let mut builder = List::builder(count);
-    for index in 0..len {
-        builder.push(lazy_apply(&args[0], Value::Int(index)));
+    let batch = Ref::new(Batch {
+        function: args[0].clone(),
+        over: Over::Numbers,
+    });
+    let mut builder = List::builder(count as usize);
+    for index in 0..count {
+        builder.push(Value::Thunk(Thunk::item(&batch, index)));
     }
     Ok(Value::List(List(builder.finish(()))))
 }

@@ -108,6 +108,27 @@ pub(crate) struct Lambda {
 }
 
 impl Lambda {
+    /// Whether this is `a: b: a < b`.
+    pub(crate) fn is_less_than(&self) -> bool {
+        let Expr::Binary(BinaryOp::Less, operands) = &self.body.expr else {
+            return false;
+        };
+        let in_order = matches!(
+            operands,
+            [
+                Node {
+                    expr: Expr::Local(0),
+                    ..
+                },
+                Node {
+                    expr: Expr::Local(1),
+                    ..
+                }
+            ]
+        );
+        in_order && self.plain == 2 && self.pattern.is_none()
+    }
+
     pub(crate) fn arity(&self) -> usize {
         self.plain as usize + usize::from(self.pattern.is_some())
     }

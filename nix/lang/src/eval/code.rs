@@ -6,7 +6,9 @@ use super::{
     force::{keep, outer},
 };
 use crate::{
-    compile::ir::{AttrsCode, BinaryOp, Binding, Call, Expr, FieldValue, FromWith, Let, Node},
+    compile::ir::{
+        AttrsCode, BinaryOp, Binding, Call, Expr, FieldValue, FromWith, Let, Name, Node, Select,
+    },
     error::{Doing, ErrorKind, EvalError},
     evaluator::Evaluator,
     heap::{Ref, SliceBuilder},
@@ -33,6 +35,62 @@ pub(crate) fn scope_env(attrs: &Attrs) -> (Vec<Symbol>, Env) {
     let names = attrs.iter().map(|attr| attr.name).collect();
     let values: Vec<Value> = attrs.iter().map(|attr| attr.value.clone()).collect();
     (names, frame(&empty_env(), values.into_iter()))
+}
+
+/// A variable or constant whose value is there already.
+#[inline]
+fn at_hand<'a>(node: &'static Node, env: &'a Env) -> Option<&'a Value> {
+    let value = match &node.expr {
+        Expr::Const(value) => return Some(value),
+        Expr::Local(slot) => env[*slot as usize].get(),
+        Expr::Outer { depth, slot } => outer(env, *depth)[*slot as usize].get(),
+        _ => return None,
+    };
+    match value {
+        Value::Thunk(thunk) => thunk.plain(),
+        value => Some(value),
+    }
+}
+
+/// Arithmetic on integers at hand costs less to do than to put off.
+#[inline]
+fn cheap_arithmetic(op: BinaryOp, nodes: &'static [Node; 2], env: &Env) -> Option<Value> {
+    match (at_hand(&nodes[0], env)?, at_hand(&nodes[1], env)?) {
+        (Value::Int(a), Value::Int(b)) => on_ints(op, *a, *b),
+        _ => None,
+    }
+}
+
+/// What needs no error and no allocation.
+#[inline]
+fn on_ints(op: BinaryOp, a: i64, b: i64) -> Option<Value> {
+    match op {
+        BinaryOp::Add => a.checked_add(b).map(Value::Int),
+        BinaryOp::Sub => a.checked_sub(b).map(Value::Int),
+        BinaryOp::Mul => a.checked_mul(b).map(Value::Int),
+        BinaryOp::Equal => Some(Value::Bool(a == b)),
+        BinaryOp::NotEqual => Some(Value::Bool(a != b)),
+        BinaryOp::Less => Some(Value::Bool(a < b)),
+        BinaryOp::LessEqual => Some(Value::Bool(a <= b)),
+        BinaryOp::Greater => Some(Value::Bool(a > b)),
+        BinaryOp::GreaterEqual => Some(Value::Bool(a >= b)),
+        _ => None,
+    }
+}
+
+/// An attribute of a set at hand costs less to look up than to put off.
+///
+/// Not so a function: two thunks of one function are different to `==`, one function is not.
+#[inline]
+fn cheap_select(select: &'static Select, env: &Env) -> Option<Value> {
+    let [Name::Static(name, _)] = &*select.path else {
+        return None;
+    };
+    let Value::Attrs(attrs) = at_hand(&select.base, env)? else {
+        return None;
+    };
+    let value = keep(&attrs.get(*name)?.value);
+    (!value.is_function()).then_some(value)
 }
 
 impl Evaluator {
@@ -66,6 +124,14 @@ impl Evaluator {
                 lambda,
                 env: env.clone(),
             })),
+            Expr::Binary(op, nodes) => match cheap_arithmetic(*op, nodes, env) {
+                Some(value) => value,
+                None => Value::Thunk(Thunk::pending(node.code, env.clone())),
+            },
+            Expr::Select(select) => match cheap_select(select, env) {
+                Some(value) => value,
+                None => Value::Thunk(Thunk::pending(node.code, env.clone())),
+            },
             _ => Value::Thunk(Thunk::pending(node.code, env.clone())),
         }
     }
@@ -397,6 +463,11 @@ impl Evaluator {
             return left;
         }
         let right = self.eval(&nodes[1], env);
+        if let (Ok(Value::Int(a)), Ok(Value::Int(b))) = (&left, &right)
+            && let Some(value) = on_ints(op, *a, *b)
+        {
+            return Ok(value);
+        }
         let (left, right) = self.both(left, right)?;
         self.operate(op, left, right)
             .map_err(|error| error.at(span))

@@ -9,7 +9,7 @@ use crate::{
     heap::Ref,
     stack::grow_stack,
     taint::Taint,
-    value::{Attr, Attrs, Env, Lazy, List, Recipe, State, Thunk, Tracked, Value},
+    value::{Attr, Attrs, Batch, Env, Lazy, List, Over, Recipe, State, Thunk, Tracked, Value},
 };
 
 impl Evaluator {
@@ -24,7 +24,7 @@ impl Evaluator {
     #[inline(never)]
     fn force_slow(&mut self, thunk: &Thunk) -> Eval {
         let recipe = match thunk.state() {
-            State::Pending(..) | State::Lazy(_) => None,
+            State::Pending(_) | State::Item(_) | State::Lazy(_) => None,
             State::Done(value) => {
                 self.accumulator.add(thunk.taint(), &mut self.taints);
                 return Ok(value.clone());
@@ -53,6 +53,7 @@ impl Evaluator {
         let recipe = match (recipe, running) {
             (Some(recipe), _) => recipe,
             (None, State::Pending(env)) => Recipe::Code(thunk.code(), env),
+            (None, State::Item(batch)) => Recipe::Item(batch, thunk.index()),
             (None, State::Lazy(lazy)) => Recipe::Lazy(lazy),
             (None, _) => unreachable!("only what is pending has no recipe yet"),
         };
@@ -88,6 +89,10 @@ impl Evaluator {
                     thunk.set_code(code);
                     State::Pending(env)
                 }
+                Recipe::Item(batch, index) => {
+                    thunk.set_index(index);
+                    State::Item(batch)
+                }
                 Recipe::Lazy(lazy) => State::Lazy(lazy),
             },
             outcome => self.remember(recipe, outcome, taint),
@@ -104,6 +109,7 @@ impl Evaluator {
                 let node = self.codes[code.0 as usize];
                 self.eval(node, env)
             }
+            Recipe::Item(batch, index) => self.cook_item(batch, *index),
             Recipe::Lazy(lazy) => self.cook_lazy(lazy),
         };
         self.leave();
@@ -140,6 +146,19 @@ impl Evaluator {
             self.options.max_depth
         );
         EvalError::new(ErrorKind::Limit, message)
+    }
+
+    fn cook_item(&mut self, batch: &Batch, index: u32) -> Eval {
+        let function = self.force(&batch.function)?;
+        match &batch.over {
+            Over::List(list) => self.apply(&function, std::slice::from_ref(&list[index as usize])),
+            Over::Numbers => self.apply(&function, &[Value::Int(i64::from(index))]),
+            Over::Attrs(attrs) => {
+                let attr = &attrs[index as usize];
+                let name = Value::String(self.symbols.name(attr.name).clone());
+                self.apply(&function, &[name, attr.value.clone()])
+            }
+        }
     }
 
     fn cook_lazy(&mut self, lazy: &Lazy) -> Eval {
