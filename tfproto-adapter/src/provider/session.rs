@@ -1,6 +1,6 @@
 //! One process of a plugin, and what it says of its types.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use blake3::Hash;
@@ -94,6 +94,7 @@ impl Session {
         schemas.await.cloned()
     }
 
+    /// What is cached, if the binary is known without reading it.
     async fn cached(&self) -> Option<Schemas> {
         let (cache, executable) = (
             self.options.cache_dir.clone()?,
@@ -106,13 +107,30 @@ impl Session {
         spawn_blocking(open).await.ok().flatten().map(Schemas::new)
     }
 
+    /// Reads the binary for its hash; nothing where there is no cache.
+    async fn hash(&self) -> Option<(Hash, PathBuf)> {
+        let (cache, executable) = (
+            self.options.cache_dir.clone()?,
+            self.options.executable.clone(),
+        );
+        let read = move || {
+            let hash = FileHashes::new(&cache).hash(&executable).ok()?;
+            let path = cache_path(&cache, &hash);
+            Some((hash, path))
+        };
+        spawn_blocking(read).await.ok().flatten()
+    }
+
     async fn fetch(&self) -> Result<Schemas, ProviderError> {
         // Reading the binary takes about as long as starting it.
-        let hash = self.options.cache_dir.clone().map(|cache| {
-            let executable = self.options.executable.clone();
-            spawn_blocking(move || Some((FileHashes::new(&cache).hash(&executable).ok()?, cache)))
-        });
-        let client = self.launched().await?;
+        let (hash, client) = tokio::join!(self.hash(), self.launched());
+        if let Some(image) = hash
+            .as_ref()
+            .and_then(|(hash, path)| Image::open(path, hash))
+        {
+            return Ok(Schemas::new(image));
+        }
+        let client = client?;
         let response = client.get_provider_schema(Default::default()).await?;
         if let Some(complaint) = complaints(&response.diagnostics)
             .into_iter()
@@ -131,15 +149,10 @@ impl Session {
         let _ = self.described.set(());
         let image = Image::build(&response, &identities);
         drop(response);
-        match hash {
-            Some(hash) => match hash.await.ok().flatten() {
-                Some((hash, cache)) => {
-                    Ok(Schemas::new(save(image, &cache_path(&cache, &hash), &hash)))
-                }
-                None => Ok(Schemas::new(image)),
-            },
-            None => Ok(Schemas::new(image)),
-        }
+        Ok(Schemas::new(match hash {
+            Some((hash, path)) => save(image, &path, &hash),
+            None => image,
+        }))
     }
 
     /// The schema of the provider's configuration.
