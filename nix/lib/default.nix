@@ -423,8 +423,8 @@ let
       ;
 
     # `sensitive v` is `v`, never shown; whatever is made from it is sensitive too. `ephemeral v` is never stored.
-    sensitive = (builtins.__mark or (_: value: value)) "sensitive";
-    ephemeral = (builtins.__mark or (_: value: value)) "ephemeral";
+    sensitive = (builtins.mark or (_: value: value)) "sensitive";
+    ephemeral = (builtins.mark or (_: value: value)) "ephemeral";
   };
 in
 lib

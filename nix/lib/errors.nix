@@ -22,7 +22,7 @@ let
     ;
   inherit (lib) showOption;
 
-  isSensitive = builtins.__isSensitive or (_: false);
+  isSensitive = builtins.isSensitive or (_: false);
 
   last = list: elemAt list (length list - 1);
 

@@ -56,7 +56,7 @@ let
 
   # Whether looking at a value's outermost form is possible now; a value that waits for something is neither a property
   # nor to be dropped, so containers keep it as it is.
-  isKnown = builtins.__isKnown or (_: true);
+  isKnown = builtins.isKnown or (_: true);
 
   last = list: elemAt list (length list - 1);
   imap = f: list: genList (n: f (n + 1) (elemAt list n)) (length list);

@@ -26,7 +26,7 @@ let
     ;
   inherit (lib) mkOption types;
 
-  isKnown = builtins.__isKnown or (_: true);
+  isKnown = builtins.isKnown or (_: true);
 
   # From the path of an option (members.a.members.b) to that of a member (a.b).
   memberPath =
@@ -47,7 +47,7 @@ let
   };
   toPath = x: if isAttrs x then x.absoluteMemberPath else x;
 
-  locate = import ./locate.nix { inherit lib; };
+  inherit (import ./locate.nix { inherit lib; }) locate places;
 
   fromProvider =
     field: default: self:
@@ -59,24 +59,6 @@ let
     check = _: false;
   };
 
-  positionIn =
-    name: defs:
-    let
-      found = filter (p: p != null) (
-        concatMap (d: if isAttrs d.value then [ (builtins.unsafeGetAttrPos name d.value) ] else [ ]) defs
-      );
-    in
-    if found == [ ] then null else builtins.head found;
-
-  positionOf =
-    self: name:
-    let
-      positions = filter (p: p != null) (
-        map (d: builtins.unsafeGetAttrPos name (d.from or { })) (self.get name)
-      );
-    in
-    if positions == [ ] then null else builtins.head positions;
-
   # The program that a resource without a provider names itself, as a provider instance of its own.
   ownInstance =
     self: path:
@@ -87,8 +69,8 @@ let
       inherit path;
       name = null;
       config = { };
-      position = positionOf self "provider";
-      locate = _: null;
+      places = places "provider" (self.get "provider");
+      locate = _: [ ];
       program =
         if provider.executable == null then
           throw "The resource `${lib.concatStringsSep "." path}' has no `type' and no `provider.executable'."
@@ -113,10 +95,6 @@ let
       inherit path;
       isResource = isResource self;
       inherit (config) members outputs;
-      # The names of the members that there are: `mkIf false` leaves none.
-      present = filter (name: !(isKnown config.members.${name}) || !(config.members.${name} ? _absent)) (
-        builtins.attrNames config.members
-      );
       # The provider instances declared here, by name.
       providerInstances = mapAttrs (
         name: p: (providers.handle path name p).instance
@@ -126,7 +104,8 @@ let
           { inherited = true; }
         else
           { handler = if config.state == null then null else toPath config.state; };
-      memberPosition = name: positionIn name (self.get "members");
+      # The sets in which members are written.
+      memberSets = map (d: d.value) (filter (d: isAttrs d.value) (self.get "members"));
       resource = {
         # A provider instance, or the program that the resource names itself.
         instance =
@@ -134,7 +113,7 @@ let
         type = config.resourceType;
         mode = if type == null then "managed" else type.mode;
         inherit (config) inputs requireState outputsSkeleton;
-        typePosition = positionOf self (if type == null then "resourceType" else "type");
+        typePlaces = let name = if type == null then "resourceType" else "type"; in places name (self.get name);
         locate = locate "inputs" (self.get "inputs");
         lifecycle = {
           inherit (config.lifecycle) createBeforeDestroy preventDestroy ignoreChanges;
@@ -255,7 +234,8 @@ in
       };
     };
     formerly = mkOption {
-      type = types.coercedTo reference (x: [ x ]) (types.listOf reference);
+      # A list here is one of paths, never itself a path.
+      type = types.coercedTo (types.addCheck reference (x: !(isList x))) (x: [ x ]) (types.listOf reference);
       default = [ ];
       description = "Earlier paths of this component, from the root.";
     };

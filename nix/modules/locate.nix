@@ -1,11 +1,10 @@
-# Where a leaf was written: the position of the innermost attribute on the way to it that has one.
+# Where a leaf was written: the attributes on the way to it, innermost first, as [ { set, name } ]; `set` is as it was
+# written, so it knows the position of `name`.
 { lib }:
 let
   inherit (builtins)
     concatMap
     elemAt
-    filter
-    foldl'
     head
     isAttrs
     isInt
@@ -15,7 +14,7 @@ let
     ;
   inherit (lib.modules) filterOverrides;
 
-  # All values that `step` can lead to, from `defs`: [ { file, from, value, pos } ].
+  # All values that `step` can lead to, from `defs`: [ { file, from, value, place } ].
   into =
     defs: step:
     if isInt step then
@@ -34,34 +33,46 @@ let
               inherit (d) file;
               from = d.value;
               value = d.value.${step};
-              pos =
-                let
-                  pos = builtins.unsafeGetAttrPos step d.value;
-                in
-                if pos == null then d.pos else pos;
+              place = {
+                set = d.value;
+                name = step;
+              };
             }
           ]
         else
           [ ]
       ) defs;
+
+  # `defs`: definitions as in `definitionsWithLocations`, of the option called `name`.
+  places =
+    name: defs:
+    map (d: {
+      set = d.from or { };
+      inherit name;
+    }) defs;
 in
-# `defs`: definitions as in `definitionsWithLocations`, of the option called `name`.
-name: defs: path:
-let
-  start = map (
-    d:
-    d
-    // {
-      pos = if d.from or { } == { } then null else builtins.unsafeGetAttrPos name d.from;
-    }
-  ) defs;
-  go =
-    best: defs: path:
+{
+  inherit places;
+
+  locate =
+    name: defs: path:
     let
-      values = filterOverrides defs;
-      found = filter (d: d.pos != null) values;
-      here = if found == [ ] then best else (head found).pos;
+      go =
+        found: defs: path:
+        let
+          values = filterOverrides defs;
+          here = map (d: d.place) values ++ found;
+        in
+        if values == [ ] || path == [ ] then here else go here (into values (head path)) (tail path);
     in
-    if values == [ ] || path == [ ] then here else go here (into values (head path)) (tail path);
-in
-go null start path
+    go [ ] (map (
+      d:
+      d
+      // {
+        place = {
+          set = d.from or { };
+          inherit name;
+        };
+      }
+    ) defs) path;
+}

@@ -12,10 +12,11 @@ let
     mapAttrs
     ;
   inherit (lib) types;
+  inherit (import ./locate.nix { inherit lib; }) locate places;
 
   # A set that has whatever attribute is asked for, beside those of `attrs`.
   openAttrs =
-    builtins.__openAttrs
+    builtins.openAttrs
       or (_: attrs: attrs);
 
   prepared = lib.modules.prepare {
@@ -108,11 +109,10 @@ let
         inherit path name;
         program = program name p;
         inherit (p) config;
-        locate = (import ./locate.nix { inherit lib; }) "config" p._options.config.definitionsWithLocations;
-        position = lib.findFirst (pos: pos != null) null (
-          map (d: if d.from or { } == { } then null else builtins.unsafeGetAttrPos "source" d.from)
-            p._options.source.definitionsWithLocations
-        );
+        locate = locate "config" p._options.config.definitionsWithLocations;
+        places =
+          places "source" p._options.source.definitionsWithLocations
+          ++ places "executable" p._options.executable.definitionsWithLocations;
       };
 
       declared = mapAttrs (_: resourceType p instance) p.resourceTypes;

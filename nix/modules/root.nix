@@ -141,18 +141,17 @@ let
       members = mapAttrs (name: m: { _component = fromExport outputsOf (path ++ [ name ]) m; }) (
         e.members or { }
       );
-      present = attrNames (e.members or { });
       providerInstances = { };
       outputs = if e ? resource then outputsOf path else { };
       state = if e ? resource then { handler = r.state or null; } else { inherited = true; };
-      memberPosition = _: null;
+      memberSets = [ ];
       resource = {
         instance = {
           inherit path;
           name = null;
           config = { };
-          position = null;
-          locate = _: null;
+          places = [ ];
+          locate = _: [ ];
           program = {
             kind = "stdio";
             inherit (r.provider) executable;
@@ -163,8 +162,8 @@ let
         mode = "managed";
         requireState = false;
         outputsSkeleton = r.outputsSkeleton or null;
-        typePosition = null;
-        locate = _: null;
+        typePlaces = [ ];
+        locate = _: [ ];
         lifecycle = {
           createBeforeDestroy = false;
           preventDestroy = false;
@@ -221,7 +220,7 @@ let
       inherit rootFunction;
       getProviders =
         { system }:
-        derivation {
+        builtins.derivation {
           name = "nixops4-providers";
           inherit system;
           builder = "/bin/sh";

@@ -1,3 +1,93 @@
-//! The evaluator process.
+//! The evaluator process: answers questions about a deployment written in Nix.
+//!
+//! ```text
+//! stdin ──reader thread──► lines ──► serve ──► Session (evaluator, outputs, root) ──► stdout
+//! ```
+//!
+//! Standard output carries the protocol of `nixops4_proto::evaluator` and nothing else; what
+//! evaluated text traces goes to standard error. Nothing is kept between two processes.
 
-fn main() {}
+mod error;
+mod eval_method;
+mod library;
+mod locate;
+mod outputs;
+mod read;
+mod resource;
+mod serve;
+mod session;
+mod tree;
+mod walk;
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Evaluation asks for more stack by itself; this much spares it most of the asking.
+const STACK: usize = 64 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--version") {
+        println!("nixops4-eval {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    let (lines, requests) = mpsc::channel();
+    let worker = thread::Builder::new()
+        .name("evaluation".into())
+        .stack_size(STACK)
+        .spawn(move || {
+            let result = serve::serve(requests, io::stdout().lock());
+            // Leaving at once spares taking apart a heap that nobody needs any more.
+            leave(result);
+        });
+    if let Err(error) = worker {
+        eprintln!("nixops4-eval: cannot start a thread: {error}");
+        return ExitCode::FAILURE;
+    }
+    for line in BufReader::new(io::stdin().lock()).lines() {
+        match line {
+            Ok(line) if line.trim().is_empty() => {}
+            Ok(line) => drop(lines.send(line)),
+            Err(error) => {
+                eprintln!("nixops4-eval: cannot read requests: {error}");
+                break;
+            }
+        }
+    }
+    drop(lines);
+    wait_for_reader_to_leave()
+}
+
+fn leave(result: io::Result<()>) -> ! {
+    let code = match result {
+        Ok(()) => 0,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "nixops4-eval: cannot answer: {error}"));
+            1
+        }
+    };
+    std::process::exit(code)
+}
+
+/// There will be no more requests. Those that came are still answered, unless nobody reads any
+/// more: then whatever is being evaluated is of no use to anyone.
+fn wait_for_reader_to_leave() -> ExitCode {
+    let stdout = io::stdout();
+    let pause = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    loop {
+        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+        let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+        match poll(&mut fds, Some(&pause)) {
+            Ok(_) if fds[0].revents().intersects(gone) => return ExitCode::FAILURE,
+            Ok(_) => {}
+            Err(_) => thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}

@@ -386,7 +386,9 @@ let
       };
     };
     absentMembers = {
-      expr = (load { members.a = mkIf false manual; members.b = manual; }).present;
+      expr = builtins.attrNames ((m.mkRoot {
+        modules = [ { members.a = mkIf false manual; members.b = manual; } ];
+      }).rootFunction { }).members;
       expected = [ "b" ];
     };
     settings = {
@@ -491,7 +493,15 @@ let
       expr =
         let
           a = member "a" (load ./located.nix);
-          line = path: (a.resource.locate path).line or null;
+          lineOf =
+            places:
+            let
+              found = builtins.filter (p: p != null) (
+                map (p: builtins.unsafeGetAttrPos p.name p.set) places
+              );
+            in
+            (builtins.head found).line;
+          line = path: lineOf (a.resource.locate path);
         in
         [
           (line [ "x" ])
@@ -505,7 +515,7 @@ let
             "port"
           ])
           (line [ "missing" ])
-          (a.resource.typePosition.line)
+          (lineOf a.resource.typePlaces)
         ];
       expected = [
         6
