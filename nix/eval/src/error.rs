@@ -73,11 +73,7 @@ pub fn describe(evaluator: &Evaluator, error: &EvalError, show_trace: bool) -> w
 
 /// A frame, if it is to be shown. Notes say which option is evaluated, so they stay, but not the
 /// place in the library that made them.
-fn trace_frame(
-    evaluator: &Evaluator,
-    frame: &Frame,
-    show_trace: bool,
-) -> Option<wire::Frame> {
+fn trace_frame(evaluator: &Evaluator, frame: &Frame, show_trace: bool) -> Option<wire::Frame> {
     let at = locate(evaluator, frame.span);
     let ours = at.as_ref().is_none_or(in_library);
     let note = matches!(frame.doing, Doing::Note(_));

@@ -12,7 +12,11 @@ impl Session {
     /// Evaluates and prints.
     pub fn evaluate(&mut self, ask: &Eval) -> Result<Evaluated, WireError> {
         let steps = match ask.attr.as_deref().filter(|attr| !attr.is_empty()) {
-            Some(attr) => parse_attr_path(attr).map_err(|message| error::plain("value", message))?.0,
+            Some(attr) => {
+                parse_attr_path(attr)
+                    .map_err(|message| error::plain("value", message))?
+                    .0
+            }
             None => Vec::new(),
         };
         let (text, taint) = {
@@ -20,9 +24,7 @@ impl Session {
             let evaluator = &mut session.evaluator;
             evaluator.with_taint(|evaluator| {
                 let mut value = match &ask.source {
-                    EvalSource::Expr { text, base } => {
-                        evaluator.thunk_str(text, "string", base)?
-                    }
+                    EvalSource::Expr { text, base } => evaluator.thunk_str(text, "string", base)?,
                     EvalSource::File(path) => evaluator.thunk_file(path)?,
                 };
                 for step in &steps {
@@ -31,8 +33,8 @@ impl Session {
                 print(evaluator, &value, ask)
             })
         };
-        let text = text
-            .map_err(|error| error::describe(&self.evaluator, &error, ask.show_trace))?;
+        let text =
+            text.map_err(|error| error::describe(&self.evaluator, &error, ask.show_trace))?;
         let text = match self.evaluator.taint_marks(taint).is_sensitive() {
             true => "(sensitive)".to_owned(),
             false => text,

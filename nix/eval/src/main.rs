@@ -66,7 +66,10 @@ fn leave(result: io::Result<()>) -> ! {
     let code = match result {
         Ok(()) => 0,
         Err(error) => {
-            drop(writeln!(io::stderr(), "nixops4-eval: cannot answer: {error}"));
+            drop(writeln!(
+                io::stderr(),
+                "nixops4-eval: cannot answer: {error}"
+            ));
             1
         }
     };

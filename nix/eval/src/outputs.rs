@@ -133,10 +133,7 @@ fn number_value(number: &serde_json::Number) -> Result<ExternalValue, String> {
     }
 }
 
-fn special(
-    node: &Json,
-    fields: &serde_json::Map<String, Json>,
-) -> Result<ExternalValue, String> {
+fn special(node: &Json, fields: &serde_json::Map<String, Json>) -> Result<ExternalValue, String> {
     let marks = marks(fields.get("marks"))?;
     let value = match (node.as_str(), fields.get("value")) {
         (Some(tree::UNKNOWN), _) => ExternalValue::unknown(),

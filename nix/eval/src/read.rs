@@ -43,8 +43,7 @@ pub fn member_path(evaluator: &mut Evaluator, value: &Value) -> Result<MemberPat
         }
         value => {
             let text = evaluator.string_of(&value)?;
-            text.parse()
-                .map_err(|error| invalid(format!("{error}")))
+            text.parse().map_err(|error| invalid(format!("{error}")))
         }
     }
 }
@@ -93,7 +92,10 @@ pub fn parse_attr_path(text: &str) -> Result<AttrPath, String> {
     loop {
         if let Some(after) = rest.strip_prefix('[') {
             let (index, after) = after.split_once(']').ok_or_else(|| bad("`]` is missing"))?;
-            let index = index.trim().parse().map_err(|_| bad("an index must be a number"))?;
+            let index = index
+                .trim()
+                .parse()
+                .map_err(|_| bad("an index must be a number"))?;
             steps.push(Step::Index(index));
             rest = after;
         } else if let Some(after) = rest.strip_prefix('"') {

@@ -74,7 +74,9 @@ impl Encoder<'_> {
 
     fn node(&mut self, value: &Value) -> Result<Json, EvalError> {
         stacker::maybe_grow(RED_ZONE, SEGMENT, || {
-            let (result, taint) = self.evaluator.with_taint(|evaluator| evaluator.force(value));
+            let (result, taint) = self
+                .evaluator
+                .with_taint(|evaluator| evaluator.force(value));
             match result {
                 Ok(value) => {
                     let (json, inside) = self.known(&value)?;
@@ -153,7 +155,12 @@ impl Encoder<'_> {
             return Err(a_member());
         }
         let mut fields = Map::new();
-        let sorted: Vec<_> = self.evaluator.sorted_attrs(attrs).into_iter().cloned().collect();
+        let sorted: Vec<_> = self
+            .evaluator
+            .sorted_attrs(attrs)
+            .into_iter()
+            .cloned()
+            .collect();
         for attr in sorted {
             let name = self.evaluator.symbol_name(attr.name);
             let node = self.node(&attr.value)?;

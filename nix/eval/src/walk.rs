@@ -32,11 +32,7 @@ pub(crate) type Described<T> = Result<T, Failure>;
 
 impl Session {
     /// Describes components, parents before members.
-    pub fn walk(
-        &mut self,
-        walk: &Walk,
-        mut emit: impl FnMut(WalkItem),
-    ) -> Result<(), WireError> {
+    pub fn walk(&mut self, walk: &Walk, mut emit: impl FnMut(WalkItem)) -> Result<(), WireError> {
         let mut providers = HashSet::new();
         for path in &walk.paths {
             let component = match self.component(path) {
@@ -119,7 +115,9 @@ impl Session {
         }
         let (mut resource, instance) = self.resource(component, existence, refs)?;
         if providers.insert(resource.provider.clone()) {
-            emit(WalkItem::Provider(self.provider(&resource.provider, &instance)?));
+            emit(WalkItem::Provider(
+                self.provider(&resource.provider, &instance)?,
+            ));
             self.instances.insert(resource.provider.clone(), instance);
         }
         if walk.inputs {

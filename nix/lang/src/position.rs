@@ -4,6 +4,7 @@
 //! offset, four bytes in all; lines are counted only when someone asks.
 
 use std::{
+    cell::OnceCell,
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -69,6 +70,22 @@ pub struct SourceFile {
     /// The whole text.
     pub text: Rc<str>,
     base: u32,
+    /// Where lines begin, once someone asked.
+    lines: OnceCell<Vec<u32>>,
+}
+
+impl SourceFile {
+    /// The line a byte is in, from 0, and where that line begins.
+    fn line(&self, offset: usize) -> (usize, usize) {
+        let lines = self.lines.get_or_init(|| {
+            let newlines = self.text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
+            std::iter::once(0)
+                .chain(newlines.map(|(_, next)| next))
+                .collect()
+        });
+        let line = lines.partition_point(|start| *start as usize <= offset) - 1;
+        (line, lines[line] as usize)
+    }
 }
 
 /// A position in words people use. Lines and columns count from 1; columns count bytes, as in Nix.
@@ -105,7 +122,12 @@ impl Files {
             .checked_add(len)
             .and_then(|n| n.checked_add(1))
             .ok_or(TooMuchText)?;
-        self.files.push(SourceFile { origin, text, base });
+        self.files.push(SourceFile {
+            origin,
+            text,
+            base,
+            lines: OnceCell::new(),
+        });
         Ok(Pos(base))
     }
 
@@ -117,16 +139,10 @@ impl Files {
     pub(crate) fn locate(&self, span: Span) -> Option<Location> {
         let file = self.file(span.start).filter(|_| span.start.is_known())?;
         let offset = floor_boundary(&file.text, (span.start.0 - file.base) as usize);
-        let start = file.text[..offset]
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1);
+        let (line, start) = file.line(offset);
         let end = file.text[offset..]
             .find('\n')
             .map_or(file.text.len(), |len| offset + len);
-        let line = file.text.as_bytes()[..start]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
         Some(Location {
             origin: file.origin.clone(),
             line: line as u32 + 1,
