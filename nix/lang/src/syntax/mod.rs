@@ -8,6 +8,8 @@ pub(crate) mod ast;
 mod lexer;
 mod parser;
 mod strings;
+#[cfg(test)]
+mod yardstick;
 
 pub(crate) use parser::parse;
 

@@ -2,6 +2,7 @@
 
 mod builtins;
 mod errors;
+mod hostile;
 mod incremental;
 mod language;
 mod provenance;

@@ -1,0 +1,141 @@
+//! Text that is no program: it is refused, or evaluated, but never ends the process.
+
+use std::path::Path;
+
+use super::evaluator;
+use crate::{Evaluator, MemoryHost, Options};
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
+const PIECES: &[&str] = &[
+    "let",
+    "in",
+    "with",
+    "rec",
+    "inherit",
+    "assert",
+    "if",
+    "then",
+    "else",
+    "or",
+    "a",
+    "b",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "=",
+    ";",
+    ":",
+    "@",
+    ",",
+    "?",
+    ".",
+    "...",
+    "${",
+    "\"",
+    "''",
+    "'",
+    "\\",
+    "$",
+    "''${",
+    "1",
+    "2.5",
+    "99999999999999999999",
+    "./a",
+    "/b",
+    "~/c",
+    "<d>",
+    "http://e",
+    "+",
+    "-",
+    "*",
+    "/",
+    "//",
+    "++",
+    "==",
+    "<",
+    "!",
+    "&&",
+    "->",
+    "|>",
+    "<|",
+    " ",
+    "\n",
+    "#",
+    "/*",
+    "*/",
+    "é",
+    "null",
+    "builtins",
+    "map",
+    "builtins.foldl'",
+    "toString",
+    "__curPos",
+    "import",
+    "throw",
+    "builtins.fromJSON",
+    "builtins.genericClosure",
+    "builtins.sort",
+    "builtins.substring",
+    "builtins.replaceStrings",
+    "builtins.zipAttrsWith",
+    "builtins.toJSON",
+    "builtins.seq",
+];
+
+#[test]
+fn random_text_never_ends_the_process() {
+    let options = Options {
+        max_depth: 2_000,
+        ..Options::default()
+    };
+    let mut random = Random(1);
+    for _ in 0..20_000 {
+        let len = random.below(25);
+        let text: String = (0..len)
+            .map(|_| PIECES[random.below(PIECES.len())])
+            .collect::<Vec<_>>()
+            .join(if random.below(3) == 0 { "" } else { " " });
+        let host = MemoryHost::new([("/a", "1")]);
+        let mut evaluator = Evaluator::new(Box::new(host), options.clone());
+        let outcome = evaluator.eval_str(&text, "random", Path::new("/"));
+        let outcome = outcome.and_then(|value| evaluator.print(&value, true));
+        if let Err(error) = outcome {
+            let rendered = evaluator.render(&error, &Default::default());
+            assert!(rendered.starts_with("error: "), "{text}");
+        }
+    }
+}
+
+#[test]
+fn endless_values_end_in_an_error() {
+    let mut evaluator = evaluator();
+    for text in [
+        "let a = [ a ]; in builtins.toJSON a",
+        "let f = n: [ (f (n + 1)) ]; in builtins.deepSeq (f 0) 1",
+        "let a = { __toString = self: a; }; in toString a",
+        "let a = { __functor = a; }; in a 1",
+        "let a = [ a ]; in toString a",
+    ] {
+        let value = evaluator.eval_str(text, "test", Path::new("/"));
+        let shown = value.and_then(|value| evaluator.print(&value, true));
+        let error = shown.expect_err(text);
+        assert!(
+            error.message().contains("stack overflow"),
+            "{text}: {error}"
+        );
+    }
+}
