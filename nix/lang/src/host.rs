@@ -30,6 +30,15 @@ impl FileType {
     }
 }
 
+/// What an archive says of a regular file beside its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RegularFile {
+    /// Whether its owner may run it.
+    pub executable: bool,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
 /// Why the world refused.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -117,16 +126,19 @@ pub trait Host {
         let _ = message;
     }
 
-    /// Copies a file tree to the store under a name; gives its store path.
-    fn add_path_to_store(&mut self, path: &Path, name: &str) -> Result<String, HostError> {
-        let _ = name;
-        let what = format!("copying '{}'", path.display());
-        Err(HostError::Missing {
-            what,
-            needs: "a store",
+    /// A regular file's length and permission.
+    fn regular_file(&mut self, path: &Path) -> Result<RegularFile, HostError> {
+        let length = self.read_file(path)?.len() as u64;
+        Ok(RegularFile {
+            executable: false,
+            length,
         })
     }
 
+    /// What a symbolic link points to.
+    fn read_link(&mut self, path: &Path) -> Result<PathBuf, HostError> {
+        Err(HostError::no_files(path))
+    }
     /// Makes a store path valid, building it where needed; gives where to read it.
     fn realise(&mut self, store_path: &str) -> Result<PathBuf, HostError> {
         Err(HostError::Missing {
@@ -216,6 +228,21 @@ impl Host for RealFs {
 
     fn resolve_links(&mut self, path: &Path) -> Result<PathBuf, HostError> {
         std::fs::canonicalize(path).map_err(|source| io_error("cannot resolve", path, source))
+    }
+
+    fn regular_file(&mut self, path: &Path) -> Result<RegularFile, HostError> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let metadata = std::fs::symlink_metadata(path);
+        let metadata = metadata.map_err(|source| io_error("cannot look at", path, source))?;
+        let executable = metadata.permissions().mode() & 0o100 != 0;
+        Ok(RegularFile {
+            executable,
+            length: metadata.len(),
+        })
+    }
+
+    fn read_link(&mut self, path: &Path) -> Result<PathBuf, HostError> {
+        std::fs::read_link(path).map_err(|source| io_error("cannot read", path, source))
     }
 
     fn env_var(&mut self, name: &str) -> Option<String> {

@@ -18,6 +18,10 @@ pub(super) fn values(evaluator: &Evaluator) -> Vec<(&'static str, Value)> {
         ("nixVersion", Value::string(NIX_VERSION)),
         ("langVersion", Value::Int(LANG_VERSION)),
         ("storeDir", Value::string(&evaluator.options().store_dir)),
+        (
+            "derivation",
+            lazy_native(super::derivations::derivation, Value::Null),
+        ),
         ("currentSystem", lazy_native(current_system, Value::Null)),
         ("currentTime", lazy_native(current_time, Value::Null)),
         ("nixPath", lazy_native(nix_path, Value::Null)),

@@ -30,7 +30,12 @@ impl Evaluator {
         Ok(out.finish().to_text().into_owned())
     }
 
-    fn json_into(&mut self, value: &Value, copy: bool, out: &mut StringBuilder) -> Eval<()> {
+    pub(super) fn json_into(
+        &mut self,
+        value: &Value,
+        copy: bool,
+        out: &mut StringBuilder,
+    ) -> Eval<()> {
         match self.force(value)? {
             Value::Null => out.push_bytes(b"null"),
             Value::Bool(bool) => out.push_bytes(if bool { b"true" } else { b"false" }),
@@ -64,7 +69,11 @@ impl Evaluator {
     }
 
     /// Goes on after a suspension, to learn what else is awaited; not after another error.
-    fn collect(&mut self, outcome: Eval<()>, awaiting: &mut Option<EvalError>) -> Eval<()> {
+    pub(super) fn collect(
+        &mut self,
+        outcome: Eval<()>,
+        awaiting: &mut Option<EvalError>,
+    ) -> Eval<()> {
         let Err(error) = outcome else { return Ok(()) };
         if !error.is_suspended() {
             return Err(match awaiting.take() {

@@ -8,13 +8,21 @@ mod attrs;
 mod constants;
 mod context;
 mod control;
+mod derivations;
+mod fetch;
 mod files;
+mod hashes;
 mod json;
 mod lists;
 mod marks;
 mod numbers;
+mod objects;
+mod patterns;
 mod strings;
+mod toml;
 mod types;
+mod versions;
+mod xml;
 
 use crate::{
     error::EvalError,
@@ -83,13 +91,21 @@ const TABLES: &[&Table] = &[
     attrs::TABLE,
     context::TABLE,
     control::TABLE,
+    derivations::TABLE,
+    fetch::TABLE,
     files::TABLE,
+    hashes::TABLE,
     json::TABLE,
     lists::TABLE,
     marks::TABLE,
     numbers::TABLE,
+    objects::TABLE,
+    patterns::TABLE,
     strings::TABLE,
+    toml::TABLE,
     types::TABLE,
+    versions::TABLE,
+    xml::TABLE,
 ];
 
 /// Built-ins that are also visible without `builtins.` and without underscores.

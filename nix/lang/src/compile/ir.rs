@@ -35,6 +35,8 @@ impl Node {
 #[derive(Clone)]
 pub(crate) enum Expr {
     Const(Value),
+    /// A built-in value that is computed when it is first asked for.
+    Global(Value),
     /// A variable of the innermost frame.
     Local(u32),
     /// A variable `depth` frames out.
@@ -102,6 +104,8 @@ pub(crate) struct Lambda {
     pub(crate) span: Span,
     /// The parameters that are plain names: how many.
     pub(crate) plain: u32,
+    /// Their names.
+    pub(crate) names: Box<[Symbol]>,
     /// The last parameter, where it is a pattern.
     pub(crate) pattern: Option<Pattern>,
     pub(crate) body: Node,
@@ -139,8 +143,8 @@ pub(crate) struct Pattern {
     /// In symbol order.
     pub(crate) formals: Box<[Formal]>,
     pub(crate) ellipsis: bool,
-    /// Whether one more slot takes the whole argument.
-    pub(crate) bind: bool,
+    /// The name of one more slot, which takes the whole argument.
+    pub(crate) bind: Option<Symbol>,
 }
 
 pub(crate) struct Formal {

@@ -211,7 +211,11 @@ impl Compiler<'_> {
             Found::Variable { depth, slot } => Ok(Expr::Outer { depth, slot }),
             Found::Withs(depths) => {
                 if let Some(value) = self.context.globals.get(&name) {
-                    return Ok(Expr::Const(value.clone()));
+                    let value = value.clone();
+                    return Ok(match value {
+                        Value::Thunk(_) => Expr::Global(value),
+                        _ => Expr::Const(value),
+                    });
                 }
                 if depths.is_empty() {
                     return Err(self.undefined(name, span));
@@ -334,7 +338,8 @@ impl Compiler<'_> {
                 _ => break None,
             }
         };
-        let plain = names.len() as u32;
+        let plain: Box<[Symbol]> = names.iter().map(|(name, _)| *name).collect();
+        let count = plain.len() as u32;
         let mut formals: Vec<&ast::Formal> = Vec::new();
         if let Some(Param::Pattern {
             formals: list,
@@ -344,8 +349,8 @@ impl Compiler<'_> {
         {
             formals = list.iter().collect();
             formals.sort_by_key(|formal| formal.name);
-            names.extend(formals.iter().map(|formal| formal.name).zip(plain..));
-            names.extend(bind.map(|bind| (bind, plain + formals.len() as u32)));
+            names.extend(formals.iter().map(|formal| formal.name).zip(count..));
+            names.extend(bind.map(|bind| (bind, count + formals.len() as u32)));
         }
         self.scopes.push(Scope::Names(Names::new(names)));
         let code = self.lambda_code(lambda.body, plain, pattern, &formals, name, span);
@@ -356,7 +361,7 @@ impl Compiler<'_> {
     fn lambda_code(
         &mut self,
         body: Id,
-        plain: u32,
+        names: Box<[Symbol]>,
         pattern: Option<&Param>,
         formals: &[&ast::Formal],
         name: Option<Symbol>,
@@ -378,7 +383,7 @@ impl Compiler<'_> {
                 Some(Pattern {
                     formals,
                     ellipsis: *ellipsis,
-                    bind: bind.is_some(),
+                    bind: *bind,
                 })
             }
             _ => None,
@@ -386,7 +391,8 @@ impl Compiler<'_> {
         Ok(Lambda {
             name,
             span,
-            plain,
+            plain: names.len() as u32,
+            names,
             pattern,
             body: self.now(body)?,
         })

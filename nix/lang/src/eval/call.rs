@@ -131,7 +131,7 @@ impl Evaluator {
                 return Err(self.expected("a set", &other).at(lambda.span));
             }
         };
-        let size = plain.len() + pattern.formals.len() + usize::from(pattern.bind);
+        let size = plain.len() + pattern.formals.len() + usize::from(pattern.bind.is_some());
         let mut builder = SliceBuilder::new(size);
         plain
             .iter()
@@ -162,7 +162,7 @@ impl Evaluator {
         if matched < attrs.len() && !pattern.ellipsis {
             return Err(self.unexpected_argument(lambda, pattern, &attrs));
         }
-        if pattern.bind {
+        if pattern.bind.is_some() {
             builder.push(Slot::new(keep(arg)));
         }
         let env = builder.finish(parent);

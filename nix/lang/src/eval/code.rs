@@ -99,6 +99,7 @@ impl Evaluator {
     pub(crate) fn eval(&mut self, node: &'static Node, env: &Env) -> Eval {
         match &node.expr {
             Expr::Const(value) => Ok(value.clone()),
+            Expr::Global(value) => self.force(value),
             Expr::Local(slot) => self.variable(env, *slot, node.span),
             Expr::Outer { depth, slot } => self.variable(outer(env, *depth), *slot, node.span),
             _ => grow_stack(|| self.eval_deep(node, env)),
@@ -117,7 +118,7 @@ impl Evaluator {
     #[inline]
     pub(crate) fn delay(&mut self, node: &'static Node, env: &Env) -> Value {
         match &node.expr {
-            Expr::Const(value) => value.clone(),
+            Expr::Const(value) | Expr::Global(value) => value.clone(),
             Expr::Local(slot) => keep(env[*slot as usize].get()),
             Expr::Outer { depth, slot } => keep(outer(env, *depth)[*slot as usize].get()),
             Expr::Lambda(lambda) => Value::Lambda(Ref::new(Closure {

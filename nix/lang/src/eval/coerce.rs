@@ -144,16 +144,8 @@ impl Evaluator {
     }
 
     fn copy_to_store(&mut self, path: &Str, out: &mut StringBuilder) -> Eval<()> {
-        let text = path.to_text();
-        let path = Path::new(&*text);
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned());
-        let name = name.unwrap_or_else(|| "source".into());
-        let stored = self
-            .host
-            .add_path_to_store(path, &name)
-            .map_err(EvalError::from)?;
+        let stored = self.copied_path(Path::new(&*path.to_text()))?;
+        let stored = self.store.dir.print(&stored);
         out.push_bytes(stored.as_bytes());
         out.push_element(ContextElement::Opaque(stored.into()));
         Ok(())

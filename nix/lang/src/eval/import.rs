@@ -10,9 +10,10 @@ use crate::{
     compile::{self, ir::CodeId},
     error::{ErrorKind, EvalError},
     evaluator::Evaluator,
-    host::{FileType, HostError},
+    host::{FileType, HostError, RegularFile},
     path::absolute,
     position::{Origin, Pos, Span},
+    store::Contents,
     symbol::Symbol,
     syntax,
     value::{Env, Str, Thunk, Value},
@@ -150,7 +151,7 @@ impl Evaluator {
         if let Some(text) = self.embedded.get(path) {
             return Ok(text.clone());
         }
-        let bytes = self.host.read_file(path)?;
+        let bytes = self.read_file(path)?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(text.into()),
             Err(_) => {
@@ -162,8 +163,12 @@ impl Evaluator {
 
     /// The bytes of a file, also of one shipped inside the program.
     pub(crate) fn read_file(&mut self, path: &Path) -> Eval<Vec<u8>> {
-        match self.embedded.get(path) {
-            Some(text) => Ok(text.as_bytes().to_vec()),
+        if let Some(text) = self.embedded.get(path) {
+            return Ok(text.as_bytes().to_vec());
+        }
+        match self.store.contents(path) {
+            Some(Contents::Text(text)) => Ok(text.to_vec()),
+            Some(Contents::At(path)) => Ok(self.host.read_file(&path)?),
             None => Ok(self.host.read_file(path)?),
         }
     }
@@ -187,7 +192,10 @@ impl Evaluator {
             }
         }
         if names.is_empty() {
-            return Ok(self.host.read_dir(path)?);
+            return match self.store.contents(path) {
+                Some(Contents::At(path)) => Ok(self.host.read_dir(&path)?),
+                _ => Ok(self.host.read_dir(path)?),
+            };
         }
         Ok(names.into_iter().collect())
     }
@@ -199,7 +207,27 @@ impl Evaluator {
         if self.embedded.keys().any(|file| file.starts_with(path)) && path != Path::new("/") {
             return Ok(Some(FileType::Directory));
         }
-        Ok(self.host.file_type(path)?)
+        match self.store.contents(path) {
+            Some(Contents::Text(_)) => Ok(Some(FileType::Regular)),
+            Some(Contents::At(path)) => Ok(self.host.file_type(&path)?),
+            None => Ok(self.host.file_type(path)?),
+        }
+    }
+
+    /// A regular file's length and permission.
+    pub(crate) fn regular_file(&mut self, path: &Path) -> Eval<RegularFile> {
+        let plain = |length: usize| RegularFile {
+            executable: false,
+            length: length as u64,
+        };
+        if let Some(text) = self.embedded.get(path) {
+            return Ok(plain(text.len()));
+        }
+        match self.store.contents(path) {
+            Some(Contents::Text(text)) => Ok(plain(text.len())),
+            Some(Contents::At(path)) => Ok(self.host.regular_file(&path)?),
+            None => Ok(self.host.regular_file(path)?),
+        }
     }
 
     /// `<name>`: found in the search path.

@@ -174,6 +174,14 @@ pub struct Hash {
 }
 
 impl Hash {
+    /// The hash that nothing is expected to have.
+    pub fn zero(algorithm: Algorithm) -> Self {
+        Self {
+            algorithm,
+            bytes: vec![0; algorithm.size()],
+        }
+    }
+
     /// The algorithm that made it.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

@@ -1,0 +1,159 @@
+//! XML: `toXML`.
+
+use std::collections::BTreeSet;
+
+use super::{Builtin, Table};
+use crate::{
+    compile::ir::Lambda,
+    eval::{Eval, StringBuilder},
+    evaluator::Evaluator,
+    pure::{number::float_general, xml::XmlWriter},
+    stack::grow_stack,
+    symbol::{Symbol, known},
+    value::{Attr, Attrs, Str, Value},
+};
+
+pub(super) const TABLE: &Table = &[Builtin::new("toXML", 1, 1, to_xml)];
+
+fn to_xml(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
+    let mut document = Document {
+        xml: XmlWriter::new(),
+        context: StringBuilder::default(),
+        derivations: BTreeSet::new(),
+    };
+    document.xml.open("expr", &[]);
+    document.value(evaluator, &args[0])?;
+    document.context.push_bytes(&document.xml.finish());
+    Ok(Value::String(document.context.finish()))
+}
+
+struct Document {
+    xml: XmlWriter,
+    context: StringBuilder,
+    /// Those already written whole, by their `drvPath`.
+    derivations: BTreeSet<Vec<u8>>,
+}
+
+impl Document {
+    fn value(&mut self, evaluator: &mut Evaluator, value: &Value) -> Eval<()> {
+        match evaluator.force(value)? {
+            Value::Null => self.xml.empty("null", &[]),
+            Value::Bool(value) => {
+                self.xml
+                    .empty("bool", &[("value", if value { b"true" } else { b"false" })]);
+            }
+            Value::Int(value) => self.scalar("int", value.to_string().as_bytes()),
+            Value::Float(value) => self.scalar("float", float_general(value).as_bytes()),
+            Value::String(text) => {
+                self.take_context(&text);
+                self.scalar("string", text.as_bytes());
+            }
+            Value::Path(path) => self.scalar("path", path.as_bytes()),
+            Value::List(items) => {
+                self.xml.open("list", &[]);
+                let mut awaiting = None;
+                for item in items.iter() {
+                    let written = grow_stack(|| self.value(evaluator, item));
+                    evaluator.collect(written, &mut awaiting)?;
+                }
+                awaiting.map_or(Ok(()), Err)?;
+                self.xml.close();
+            }
+            Value::Attrs(attrs) if evaluator.is_derivation(&attrs)? => {
+                self.derivation(evaluator, &attrs)?;
+            }
+            Value::Attrs(attrs) => {
+                self.xml.open("attrs", &[]);
+                self.attributes(evaluator, &attrs)?;
+                self.xml.close();
+            }
+            Value::Lambda(closure) => self.function(evaluator, closure.lambda, 0),
+            Value::Partial(partial) => match &partial.function {
+                Value::Lambda(closure) => {
+                    self.function(evaluator, closure.lambda, partial.args.len());
+                }
+                _ => self.xml.empty("unevaluated", &[]),
+            },
+            Value::Builtin(_) | Value::Thunk(_) => self.xml.empty("unevaluated", &[]),
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, element: &str, value: &[u8]) {
+        self.xml.empty(element, &[("value", value)]);
+    }
+
+    fn take_context(&mut self, text: &Str) {
+        if let Some(context) = text.context() {
+            self.context.push_context(context);
+        }
+    }
+
+    fn attributes(&mut self, evaluator: &mut Evaluator, attrs: &Attrs) -> Eval<()> {
+        let sorted: Vec<Attr> = evaluator.sorted_attrs(attrs).into_iter().cloned().collect();
+        let mut awaiting = None;
+        for attr in sorted {
+            let name = evaluator.symbols.name(attr.name).clone();
+            self.xml.open("attr", &[("name", name.as_bytes())]);
+            let written = grow_stack(|| self.value(evaluator, &attr.value));
+            evaluator.collect(written, &mut awaiting)?;
+            self.xml.close();
+        }
+        awaiting.map_or(Ok(()), Err)
+    }
+
+    /// A derivation is written whole once.
+    fn derivation(&mut self, evaluator: &mut Evaluator, attrs: &Attrs) -> Eval<()> {
+        let mut text = |name: Symbol| -> Eval<Option<Str>> {
+            match attrs.get(name) {
+                Some(attr) => match evaluator.force(&attr.value)? {
+                    Value::String(text) => Ok(Some(text)),
+                    _ => Ok(None),
+                },
+                None => Ok(None),
+            }
+        };
+        let (drv_path, out_path) = (text(known::DRV_PATH)?, text(known::OUT_PATH)?);
+        let mut attributes: Vec<(&str, &[u8])> = Vec::new();
+        attributes.extend(drv_path.as_ref().map(|text| ("drvPath", text.as_bytes())));
+        attributes.extend(out_path.as_ref().map(|text| ("outPath", text.as_bytes())));
+        self.xml.open("derivation", &attributes);
+        let path = drv_path.filter(|path| !path.as_bytes().is_empty());
+        if path.is_some_and(|path| self.derivations.insert(path.as_bytes().to_vec())) {
+            self.attributes(evaluator, attrs)?;
+        } else {
+            self.xml.empty("repeated", &[]);
+        }
+        self.xml.close();
+        Ok(())
+    }
+
+    /// A function that has some of its arguments already.
+    fn function(&mut self, evaluator: &Evaluator, lambda: &Lambda, given: usize) {
+        self.xml.open("function", &[]);
+        let name = |symbol: Symbol| evaluator.symbols.name(symbol).as_bytes();
+        match (lambda.names.get(given), &lambda.pattern) {
+            (None, Some(pattern)) => {
+                let mut attributes: Vec<(&str, &[u8])> = Vec::new();
+                if pattern.ellipsis {
+                    attributes.push(("ellipsis", b"1"));
+                }
+                attributes.extend(pattern.bind.map(|bind| ("name", name(bind))));
+                self.xml.open("attrspat", &attributes);
+                let mut formals: Vec<&[u8]> = pattern
+                    .formals
+                    .iter()
+                    .map(|formal| name(formal.name))
+                    .collect();
+                formals.sort_unstable();
+                formals
+                    .into_iter()
+                    .for_each(|formal| self.xml.empty("attr", &[("name", formal)]));
+                self.xml.close();
+            }
+            (Some(plain), _) => self.xml.empty("varpat", &[("name", name(*plain))]),
+            (None, None) => {}
+        }
+        self.xml.close();
+    }
+}
