@@ -5,51 +5,10 @@ use crate::{
     error::EvalError,
     evaluator::Evaluator,
     hash::FastSet,
+    pure::number::float_general,
     stack::grow_stack,
     value::{State, Str, Value},
 };
-
-/// As C's `%g` with six digits: how Nix prints floats.
-pub(crate) fn float_text(float: f64) -> String {
-    if float.is_nan() {
-        return if float.is_sign_negative() {
-            "-nan".into()
-        } else {
-            "nan".into()
-        };
-    }
-    if float.is_infinite() {
-        return if float < 0.0 {
-            "-inf".into()
-        } else {
-            "inf".into()
-        };
-    }
-    if float == 0.0 {
-        return if float.is_sign_negative() {
-            "-0".into()
-        } else {
-            "0".into()
-        };
-    }
-    let scientific = format!("{float:.5e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..6).contains(&exponent) {
-        let decimals = usize::try_from(5 - exponent).unwrap_or(0);
-        return trim_zeros(&format!("{float:.decimals$}")).to_owned();
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trim_zeros(digits), exponent.abs())
-}
-
-fn trim_zeros(digits: &str) -> &str {
-    if digits.contains('.') {
-        digits.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        digits
-    }
-}
 
 /// A string as a literal of the language.
 pub fn quoted(text: &[u8]) -> String {
@@ -125,7 +84,7 @@ impl Evaluator {
             Some(Value::Null) => out.push_str("null"),
             Some(Value::Bool(bool)) => out.push_str(if bool { "true" } else { "false" }),
             Some(Value::Int(int)) => out.push_str(&int.to_string()),
-            Some(Value::Float(float)) => out.push_str(&float_text(float)),
+            Some(Value::Float(float)) => out.push_str(&float_general(float)),
             Some(Value::String(text)) => out.push_str(&quoted(text.as_bytes())),
             Some(Value::Path(path)) => out.push_str(&path.to_text()),
             Some(Value::List(list)) => {
@@ -301,24 +260,6 @@ fn brief_text(text: &Str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn floats_print_like_c() {
-        for (float, text) in [
-            (1.0, "1"),
-            (0.1, "0.1"),
-            (1e6, "1e+06"),
-            (123456.0, "123456"),
-            (1234567.0, "1.23457e+06"),
-            (1e-5, "1e-05"),
-            (0.0001, "0.0001"),
-            (1.0 / 3.0, "0.333333"),
-            (-2.5, "-2.5"),
-            (999999.9, "1e+06"),
-        ] {
-            assert_eq!(float_text(float), text);
-        }
-    }
 
     #[test]
     fn names_are_quoted_where_they_must_be() {

@@ -39,12 +39,18 @@ impl Evaluator {
             return Err(EvalError::new(ErrorKind::Value, message));
         }
         let path = crate::path::normalise(&shown);
-        let built = |element: &ContextElement| !matches!(element, ContextElement::Opaque(_));
-        if text
+        let elements = text
             .context()
-            .is_some_and(|context| context.iter().any(built))
-        {
-            return Ok(self.host.realise(&path)?);
+            .into_iter()
+            .flat_map(|context| context.iter());
+        for element in elements {
+            if let ContextElement::Built { derivation, output } = element {
+                let hint = format!("It is the output '{output}' of '{derivation}'.");
+                return self
+                    .host
+                    .realise(&path)
+                    .map_err(|error| EvalError::from(error).hint(hint));
+            }
         }
         Ok(PathBuf::from(path))
     }

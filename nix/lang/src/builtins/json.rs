@@ -6,6 +6,7 @@ use crate::{
     eval::{Coercion, Eval, StringBuilder},
     evaluator::Evaluator,
     position::{Pos, Span},
+    pure::number::float_json,
     stack::grow_stack,
     symbol::known,
     value::{Attr, Attrs, List, Str, Value},
@@ -40,7 +41,7 @@ impl Evaluator {
             Value::Null => out.push_bytes(b"null"),
             Value::Bool(bool) => out.push_bytes(if bool { b"true" } else { b"false" }),
             Value::Int(int) => out.push_bytes(int.to_string().as_bytes()),
-            Value::Float(float) => out.push_bytes(float_text(float).as_bytes()),
+            Value::Float(float) => out.push_bytes(float_json(float).as_bytes()),
             Value::String(text) => json_string(&text, out)?,
             path @ Value::Path(_) => {
                 let text = self.coerce(&path, Coercion { more: false, copy })?;
@@ -153,25 +154,6 @@ fn json_string(text: &Str, out: &mut StringBuilder) -> Eval<()> {
 }
 
 /// The shortest text that reads back as the same float, always recognisable as one.
-fn float_text(float: f64) -> String {
-    if !float.is_finite() {
-        return "null".into();
-    }
-    let scientific = format!("{float:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..15).contains(&exponent) {
-        let text = format!("{float}");
-        return if text.contains('.') {
-            text
-        } else {
-            format!("{text}.0")
-        };
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
-}
-
 fn from_json(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let text = evaluator.str_of(&args[0])?;
     let mut reader = Reader {
@@ -430,25 +412,5 @@ impl Evaluator {
     /// Reads JSON text as a value.
     pub fn value_from_json(&mut self, text: &str) -> Result<Value, EvalError> {
         from_json(self, &[Value::string(text)])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::float_text;
-
-    #[test]
-    fn floats_are_the_shortest_that_read_back() {
-        for (float, text) in [
-            (1.0, "1.0"),
-            (0.1, "0.1"),
-            (1e15, "1e+15"),
-            (123456789012345.0, "123456789012345.0"),
-            (1e-7, "1e-07"),
-            (0.00001, "1e-05"),
-            (1.5e300, "1.5e+300"),
-        ] {
-            assert_eq!(float_text(float), text);
-        }
     }
 }

@@ -51,7 +51,7 @@ fn round(evaluator: &mut Evaluator, args: &[Value], name: &str, op: fn(f64) -> f
         #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
         return Ok(Value::Int(float as i64));
     }
-    let shown = crate::print::float_text(float);
+    let shown = crate::pure::number::float_general(float);
     let message = format!("NixFloat argument {shown} is not in the range of integers, in '{name}'");
     Err(EvalError::new(ErrorKind::Arithmetic, message))
 }

@@ -5,7 +5,7 @@ use crate::{
     error::{ErrorKind, EvalError},
     eval::Eval,
     evaluator::Evaluator,
-    pure::toml::{self, Timestamps, Toml},
+    pure::toml::{self, Toml},
     value::Value,
 };
 
@@ -16,7 +16,7 @@ fn from_toml(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let failed = |message: String| EvalError::new(ErrorKind::Value, message);
     let text = std::str::from_utf8(text.as_bytes())
         .map_err(|error| failed(format!("while parsing TOML: {error}")))?;
-    let tree = toml::parse(text, Timestamps::Refuse).map_err(|error| failed(error.to_string()))?;
+    let tree = toml::parse(text).map_err(|error| failed(error.to_string()))?;
     Ok(value_of(evaluator, tree))
 }
 
@@ -25,7 +25,7 @@ fn value_of(evaluator: &mut Evaluator, tree: Toml) -> Value {
         Toml::Bool(value) => Value::Bool(value),
         Toml::Integer(value) => Value::Int(value),
         Toml::Float(value) => Value::Float(value),
-        Toml::String(value) | Toml::Timestamp(value) => Value::string(value),
+        Toml::String(value) => Value::string(value),
         Toml::Array(items) => Value::list(
             items
                 .into_iter()

@@ -6,6 +6,7 @@ use super::Eval;
 use crate::{
     error::{ErrorKind, EvalError},
     evaluator::Evaluator,
+    pure::number::float_fixed,
     symbol::known,
     value::{Attrs, Context, ContextElement, Str, Value},
 };
@@ -100,7 +101,7 @@ impl Evaluator {
             Value::Bool(bool) if coercion.more => out.push_bytes(if *bool { b"1" } else { b"" }),
             Value::Int(int) if coercion.more => out.push_bytes(int.to_string().as_bytes()),
             Value::Float(float) if coercion.more => {
-                out.push_bytes(format!("{float:.6}").as_bytes());
+                out.push_bytes(float_fixed(*float).as_bytes());
             }
             Value::List(list) if coercion.more => {
                 for (index, item) in list.iter().enumerate() {

@@ -2,15 +2,12 @@
 //!
 //! Nix strings are bytes, so whatever can hold user text takes bytes.
 
-pub mod context;
 pub mod derivation;
 pub mod hash;
-pub mod json;
 pub mod nar;
 pub mod number;
 pub mod regex;
 pub mod store_path;
-pub mod suggest;
 pub mod toml;
 pub mod versions;
 pub mod xml;

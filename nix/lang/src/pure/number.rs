@@ -103,14 +103,6 @@ fn push_exponent(text: &mut String, exponent: i32) {
     let _ = write!(text, "e{sign}{:02}", exponent.abs());
 }
 
-/// Reads a decimal integer as Nix's lexer does: digits only, within 64 bits.
-pub fn parse_integer(text: &str) -> Option<i64> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,14 +142,5 @@ mod tests {
             assert_eq!(float_json(value), json);
         }
         assert!(float_general(1.7976931348623157e308) == "1.79769e+308");
-    }
-
-    #[test]
-    fn integers_are_digits_within_64_bits() {
-        assert_eq!(parse_integer("9223372036854775807"), Some(i64::MAX));
-        assert_eq!(parse_integer("007"), Some(7));
-        for bad in ["9223372036854775808", "-1", "+1", "", "1.0", "0x1"] {
-            assert_eq!(parse_integer(bad), None, "{bad}");
-        }
     }
 }

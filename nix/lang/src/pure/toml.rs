@@ -1,6 +1,6 @@
 //! TOML, read into a tree that an evaluator can turn into its own values.
 
-use ::toml::value::{Datetime, Table, Value};
+use ::toml::value::{Table, Value};
 
 /// A TOML value.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,8 +13,6 @@ pub enum Toml {
     Float(f64),
     /// A string.
     String(String),
-    /// A date, a time or both, as written.
-    Timestamp(String),
     /// An array.
     Array(Vec<Toml>),
     /// A table, its keys in order.
@@ -27,55 +25,39 @@ pub enum TomlError {
     /// It is no TOML.
     #[error("while parsing TOML: {0}")]
     Syntax(String),
-    /// Nix has no dates, unless an experimental feature is on.
+    /// Nix has no dates.
     #[error("while parsing TOML: Dates and times are not supported")]
     Timestamp,
 }
 
-/// Whether timestamps are values or errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timestamps {
-    /// [`TomlError::Timestamp`], Nix's default.
-    Refuse,
-    /// [`Toml::Timestamp`], as under Nix's `parse-toml-timestamps`.
-    Accept,
-}
-
 /// Reads a TOML document.
-pub fn parse(text: &str, timestamps: Timestamps) -> Result<Toml, TomlError> {
+pub fn parse(text: &str) -> Result<Toml, TomlError> {
     let table: Table = text.parse().map_err(|error: ::toml::de::Error| {
         TomlError::Syntax(error.to_string().trim_end().to_owned())
     })?;
-    convert_table(table, timestamps)
+    convert_table(table)
 }
 
-fn convert_table(table: Table, timestamps: Timestamps) -> Result<Toml, TomlError> {
+fn convert_table(table: Table) -> Result<Toml, TomlError> {
     let entries = table
         .into_iter()
-        .map(|(key, value)| Ok((key, convert(value, timestamps)?)));
+        .map(|(key, value)| Ok((key, convert(value)?)));
     entries.collect::<Result<_, _>>().map(Toml::Table)
 }
 
-fn convert(value: Value, timestamps: Timestamps) -> Result<Toml, TomlError> {
+fn convert(value: Value) -> Result<Toml, TomlError> {
     Ok(match value {
         Value::Boolean(value) => Toml::Bool(value),
         Value::Integer(value) => Toml::Integer(value),
         Value::Float(value) => Toml::Float(value),
         Value::String(value) => Toml::String(value),
-        Value::Datetime(value) => timestamp(value, timestamps)?,
+        Value::Datetime(_) => return Err(TomlError::Timestamp),
         Value::Array(items) => {
-            let items = items.into_iter().map(|item| convert(item, timestamps));
+            let items = items.into_iter().map(convert);
             Toml::Array(items.collect::<Result<_, _>>()?)
         }
-        Value::Table(table) => convert_table(table, timestamps)?,
+        Value::Table(table) => convert_table(table)?,
     })
-}
-
-fn timestamp(value: Datetime, timestamps: Timestamps) -> Result<Toml, TomlError> {
-    match timestamps {
-        Timestamps::Refuse => Err(TomlError::Timestamp),
-        Timestamps::Accept => Ok(Toml::Timestamp(value.to_string())),
-    }
 }
 
 #[cfg(test)]
@@ -107,24 +89,18 @@ mod tests {
             ),
             ("s", Toml::String("x".into())),
         ]);
-        assert_eq!(parse(text, Timestamps::Refuse).unwrap(), expected);
+        assert_eq!(parse(text).unwrap(), expected);
     }
 
     #[test]
-    fn timestamps_are_refused_unless_wanted() {
-        let text = "t = 1979-05-27T07:32:00Z";
-        assert_eq!(parse(text, Timestamps::Refuse), Err(TomlError::Timestamp));
-        let stamp = Toml::Timestamp("1979-05-27T07:32:00Z".into());
-        assert_eq!(
-            parse(text, Timestamps::Accept).unwrap(),
-            table([("t", stamp)])
-        );
+    fn timestamps_are_refused() {
+        assert_eq!(parse("t = 1979-05-27T07:32:00Z"), Err(TomlError::Timestamp));
     }
 
     #[test]
     fn syntax_errors_are_told() {
         for text in ["a =", "a = 1\na = 2", "a = 9223372036854775808"] {
-            let error = parse(text, Timestamps::Refuse).unwrap_err().to_string();
+            let error = parse(text).unwrap_err().to_string();
             assert!(error.starts_with("while parsing TOML: "), "{error}");
         }
     }

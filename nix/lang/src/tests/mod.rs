@@ -6,6 +6,7 @@ mod hostile;
 mod incremental;
 mod language;
 mod provenance;
+mod store;
 
 use std::path::Path;
 

@@ -7,8 +7,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use aterm::ParseError;
-pub use modulo::{ModuloHash, OutputHashes};
+pub use modulo::ModuloHash;
 
 use super::hash::{Algorithm, Hash};
 use super::store_path::{
