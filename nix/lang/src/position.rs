@@ -78,7 +78,11 @@ impl SourceFile {
     /// The line a byte is in, from 0, and where that line begins.
     fn line(&self, offset: usize) -> (usize, usize) {
         let lines = self.lines.get_or_init(|| {
-            let newlines = self.text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
+            let newlines = self
+                .text
+                .bytes()
+                .zip(1..)
+                .filter(|(byte, _)| *byte == b'\n');
             std::iter::once(0)
                 .chain(newlines.map(|(_, next)| next))
                 .collect()

@@ -65,7 +65,8 @@ impl Evaluator {
                 }
                 Value::Attrs(attrs) if attrs.get(known::FUNCTOR).is_some() => {
                     let functor = self.select_forced(attrs, known::FUNCTOR)?;
-                    let own = self.apply(&functor, std::slice::from_ref(function))?;
+                    let own = std::slice::from_ref(function);
+                    let own = self.nested(|this| this.apply(&functor, own))?;
                     held = own;
                     function = &held;
                     continue;
