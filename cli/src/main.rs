@@ -6,8 +6,11 @@ mod commands;
 mod exit;
 mod programs;
 mod root;
+mod run;
 mod session;
+mod tools;
 mod ui;
+mod view;
 
 use std::process::ExitCode;
 
@@ -77,6 +80,7 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
     match cli.command {
         Command::Eval(args) => commands::eval::run(args, show_trace).await,
         Command::Members(command) => commands::members::run(command, show_trace).await,
+        Command::Plan(args) => commands::plan::run(args, show_trace).await,
         _ => Ok(Exit::Failed),
     }
 }

@@ -1,5 +1,5 @@
 //! The commands, one file each.
-
 pub mod eval;
 pub mod init;
 pub mod members;
+pub mod plan;

@@ -2,4 +2,6 @@
 
 pub mod diagnostics;
 
+pub mod plan;
+pub mod progress;
 pub mod style;

@@ -24,15 +24,25 @@ pub fn render(plan: &Plan) -> String {
     if !plan.deferred.is_empty() {
         let _ = writeln!(text, "\n{}", paint(BOLD, "Later in the same run:"));
         for deferred in &plan.deferred {
-            let reason = words::defer_reason(&deferred.reason);
-            let _ = writeln!(text, "  {} {}  {reason}", paint(READ, "…"), name(&deferred.member));
+            let reason = &deferred.reason;
+            let _ = writeln!(
+                text,
+                "  {} {}  {reason}",
+                paint(READ, "…"),
+                name(&deferred.member)
+            );
         }
     }
     if !plan.held_back.is_empty() {
         let _ = writeln!(text, "\n{}", paint(BOLD, "Left alone:"));
         for held in &plan.held_back {
             let reason = words::hold_reason(&held.reason);
-            let _ = writeln!(text, "  {} {}  {reason}", paint(WARNING, "!"), name(&held.member));
+            let _ = writeln!(
+                text,
+                "  {} {}  {reason}",
+                paint(WARNING, "!"),
+                name(&held.member)
+            );
         }
         let _ = writeln!(
             text,
@@ -45,7 +55,11 @@ pub fn render(plan: &Plan) -> String {
 
 /// The root has no name of its own.
 fn name(member: &nixops4_core::MemberPath) -> String {
-    if member.is_root() { "the root".to_owned() } else { member.to_string() }
+    if member.is_root() {
+        "the root".to_owned()
+    } else {
+        member.to_string()
+    }
 }
 
 /// One line: how much is to be done.

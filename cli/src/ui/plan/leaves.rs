@@ -19,9 +19,18 @@ const CONTEXT: usize = 2;
 pub fn render(text: &mut String, change: &Change) {
     let leaves = change.leaves();
     let (decided, shown): (Vec<_>, Vec<_>) = leaves.into_iter().partition(is_decided_by_provider);
-    let width = shown.iter().map(|leaf| label(leaf).chars().count()).max().unwrap_or(0);
+    let width = shown
+        .iter()
+        .map(|leaf| label(leaf).chars().count())
+        .max()
+        .unwrap_or(0);
     for leaf in &shown {
-        render_leaf(text, leaf, width.min(WIDEST), change.action == Action::Create);
+        render_leaf(
+            text,
+            leaf,
+            width.min(WIDEST),
+            change.action == Action::Create,
+        );
     }
     let mut names: Vec<_> = decided.iter().map(|leaf| leaf.path.to_string()).collect();
     names.dedup();
@@ -107,9 +116,10 @@ fn show(shown: &Shown) -> String {
         Shown::Absent => paint(DIM, "null"),
         Shown::Sensitive => "(sensitive)".to_owned(),
         Shown::Unknown(from) if from.is_empty() => paint(DIM, "known after apply"),
-        Shown::Unknown(from) => {
-            paint(DIM, format!("known after apply, from {}", words::list(from)))
-        }
+        Shown::Unknown(from) => paint(
+            DIM,
+            format!("known after apply, from {}", words::list(from)),
+        ),
         Shown::Value(value) => scalar(value),
     }
 }

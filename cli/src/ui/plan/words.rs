@@ -1,8 +1,8 @@
-//! Reasons in words, and what each action looks like.
+//! What each action looks like, and the reasons that are worth a place in its line.
 
 use anstyle::Style;
 use nixops4_core::OutputRef;
-use nixops4_core::plan::{Change, DeferReason, HoldReason, Reason, StateNote};
+use nixops4_core::plan::{Change, HoldReason, Reason, StateNote};
 use nixops4_core::provider::Action;
 
 use crate::ui::style::{CREATE, DELETE, DIM, READ, REPLACE, UPDATE};
@@ -30,24 +30,17 @@ pub fn look(change: &Change) -> Look {
 /// Why, where that is not plain from the action itself; else empty.
 pub fn reason(change: &Change) -> String {
     let reason = match &change.reason {
-        Reason::New | Reason::InputsChanged | Reason::Destroy => String::new(),
-        Reason::Vanished => "its object is gone".to_owned(),
-        Reason::Stateless => "it is done every time".to_owned(),
-        Reason::Drifted => "its object has been changed".to_owned(),
-        Reason::Provider => "the provider wants it so".to_owned(),
+        Reason::New | Reason::InputsChanged | Reason::Destroy | Reason::Moved => String::new(),
         Reason::CannotUpdate => {
-            let paths: Vec<_> =
-                change.planned.replace_paths.iter().map(ToString::to_string).collect();
+            let paths: Vec<_> = change
+                .planned
+                .replace_paths
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             format!("replaced because of {}", paths.join(", "))
         }
-        Reason::Tainted => "replaced because its creation failed half-way".to_owned(),
-        Reason::Triggered(output) => format!("replaced because {output} changes"),
-        Reason::LeftDeployment => "it is no longer in the deployment".to_owned(),
-        Reason::Deposed => "left over from a replacement".to_owned(),
-        Reason::Import(id) => format!("takes over {id}"),
-        Reason::Moved => String::new(),
-        Reason::UnknownInputs => "read once its inputs are known".to_owned(),
-        Reason::PendingDependency(member) => format!("read after {member}"),
+        other => other.to_string(),
     };
     match &change.moved_from {
         None => reason,
@@ -62,25 +55,6 @@ pub fn note(note: &StateNote) -> String {
             format!("no component names a state handler: what is done is remembered in {path}")
         }
         StateNote::Remark(text) => text.clone(),
-    }
-}
-
-pub fn defer_reason(reason: &DeferReason) -> String {
-    match reason {
-        DeferReason::Structure { what, outputs } => match what.as_str() {
-            "members" => format!("its members depend on {}", list(outputs)),
-            "kind" => format!("what it is depends on {}", list(outputs)),
-            other => format!("its {other} depends on {}", list(outputs)),
-        },
-        DeferReason::ProviderConfig { provider, outputs } => {
-            format!("the configuration of its provider {provider} depends on {}", list(outputs))
-        }
-        DeferReason::State { handler, outputs } => {
-            format!("its state handler {handler} depends on {}", list(outputs))
-        }
-        DeferReason::Dependency(member) => format!("it depends on {member}, which is for later"),
-        DeferReason::Inputs(outputs) => format!("its inputs depend on {}", list(outputs)),
-        DeferReason::Provider(words) => format!("the provider says: {words}"),
     }
 }
 

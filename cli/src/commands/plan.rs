@@ -1,0 +1,54 @@
+//! `nixops4 plan`: shows what would be done.
+
+use nixops4_core::plan::Plan;
+
+use crate::args::PlanArgs;
+use crate::command_error::CommandError;
+use crate::exit::Exit;
+use crate::run::{Options, Run, StateAccess};
+use crate::ui;
+
+/// Plans and shows.
+pub async fn run(args: PlanArgs, show_trace: bool) -> Result<Exit, CommandError> {
+    let PlanArgs {
+        members,
+        run,
+        detailed_exitcode,
+        out,
+        destroy,
+        json,
+    } = args;
+    let access = StateAccess::Read;
+    let mut run = Run::start(Options {
+        run,
+        members,
+        access,
+        show_trace,
+        json,
+    })
+    .await?;
+    let planned = match destroy {
+        true => run.drive(async |engine| engine.plan_destroy().await).await,
+        false => run.drive(async |engine| engine.plan().await).await,
+    };
+    let plan = run.close(planned).await?;
+    if !json {
+        show(&plan);
+    }
+    let _ = out;
+    Ok(
+        match (plan.has_errors(), detailed_exitcode && !plan.is_empty()) {
+            (true, _) => Exit::Failed,
+            (false, true) => Exit::Changes,
+            (false, false) => Exit::Done,
+        },
+    )
+}
+
+/// Prints a plan on standard output, and what there is to say about it on standard error.
+pub fn show(plan: &Plan) {
+    anstream::print!("{}", ui::plan::render(plan));
+    if !plan.diagnostics.0.is_empty() {
+        anstream::eprint!("\n{}", ui::diagnostics::render_all(&plan.diagnostics));
+    }
+}
