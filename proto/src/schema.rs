@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
-use crate::{evaluator, native};
+use crate::{evaluator, events, native};
 
 /// Every schema, with the name of its file.
 pub fn all() -> Vec<(&'static str, Json)> {
@@ -15,7 +15,17 @@ pub fn all() -> Vec<(&'static str, Json)> {
         ("native-provider.json", native_provider()),
         ("native-provider-v0.json", native_provider_v0()),
         ("evaluator.json", evaluator_protocol()),
+        ("run-events.json", run_events()),
     ]
+}
+
+fn run_events() -> Json {
+    let schema = generator().into_root_schema_for::<events::EventLine>();
+    let mut json = schema.to_value();
+    if let Some(map) = json.as_object_mut() {
+        map.insert("title".into(), "NixOps4 run events, version 1".into());
+    }
+    json
 }
 
 fn native_provider() -> Json {

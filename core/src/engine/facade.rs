@@ -6,6 +6,8 @@ use nixops4_proto::evaluator::Load;
 use nixops4_proto::events::{Command, Event};
 
 use super::{Config, Interrupt, ProviderFactory, StateAccess, StateFactory};
+use crate::MemberPath;
+use crate::apply::{self, ApplyReport, Approve};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::evaluate::{Evaluate, EvaluateError};
 use crate::plan::Plan;
@@ -62,6 +64,18 @@ impl From<Stopped> for EngineError {
     }
 }
 
+/// What is to be deleted and what is to be made wait for each other.
+fn order_cycle(cycle: &[MemberPath]) -> Diagnostic {
+    let mut names: Vec<_> = cycle.iter().map(ToString::to_string).collect();
+    names.extend(names.first().cloned());
+    Diagnostic::error(format!(
+        "the changes wait for each other: {}",
+        names.join(" -> ")
+    ))
+    .detail("What was depended on when it was last applied now depends on what depended on it.")
+    .hint("apply it in two steps: first without the new dependency")
+}
+
 /// A deployment that can be planned and applied. One run: planned once, then applied.
 #[derive(Debug)]
 pub struct Engine {
@@ -90,9 +104,11 @@ impl Engine {
     /// # Errors
     /// Only where nothing can be planned at all; errors of single members are in the plan.
     pub async fn plan(&mut self) -> Result<Plan, EngineError> {
-        self.reporter.send(Event::RunStarted {
-            command: Command::Plan,
-        });
+        let command = match self.tools.access {
+            StateAccess::Read => Command::Plan,
+            StateAccess::Write => Command::Apply,
+        };
+        self.reporter.send(Event::RunStarted { command });
         self.load().await?;
         self.session.start();
         self.plan_wave().await
@@ -132,6 +148,69 @@ impl Engine {
         }
         self.reporter.plan(&plan);
         Ok(plan)
+    }
+
+    /// Carries out the plan that this run has just made, and then, wave by wave, what it had to
+    /// leave for later. `approve` is asked once a wave, if there is something to do. Also to be
+    /// called for an empty plan: what is remembered may have to be brought up to date.
+    pub async fn apply(&mut self, plan: Plan, approve: &mut dyn Approve) -> ApplyReport {
+        let mut report = ApplyReport::default();
+        let mut plan = plan;
+        loop {
+            report.summary.waves = plan.wave;
+            report.plan_failed |= plan.has_errors();
+            report
+                .diagnostics
+                .extend(std::mem::take(&mut plan.diagnostics));
+            if !plan.changes.is_empty() && !approve.approve(&plan).await {
+                report.declined = true;
+                break;
+            }
+            let Some(wave) = self.apply_wave(&mut report).await else {
+                break;
+            };
+            if wave.halted || wave.applied == 0 || self.session.deferred() == 0 {
+                break;
+            }
+            self.session.next_wave();
+            match self.plan_wave().await {
+                Ok(next) => plan = next,
+                Err(error) => {
+                    report.interrupted |= matches!(error, EngineError::Interrupted);
+                    report.diagnostics.extend(error.to_diagnostics());
+                    break;
+                }
+            }
+        }
+        report.summary.deferred = self.session.deferred();
+        report.summary.held_back = self.session.held_back();
+        self.reporter
+            .send(Event::RunSummary(report.summary.clone()));
+        report
+    }
+
+    async fn apply_wave(&mut self, report: &mut ApplyReport) -> Option<apply::Wave> {
+        let steps = match apply::Steps::of(&self.session) {
+            Ok(steps) => steps,
+            Err(cycle) => {
+                report.diagnostics.push(order_cycle(&cycle));
+                return None;
+            }
+        };
+        let wave = apply::run(
+            &mut self.session,
+            steps,
+            &self.tools,
+            &self.interrupt,
+            report,
+        )
+        .await;
+        let diagnostics = self.located_diagnostics().await;
+        for diagnostic in &diagnostics.0 {
+            self.reporter.diagnostic(diagnostic);
+        }
+        report.diagnostics.extend(diagnostics);
+        Some(wave)
     }
 
     /// Takes the diagnostics, with the positions of the leaves that they are about.

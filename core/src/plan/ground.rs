@@ -23,7 +23,7 @@ use super::work::{OpenProvider, OpenStore, ReadPrior, Work};
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::engine::StateHandler;
 use crate::provider::{Failure, Mode, ResourceState, ResourceType};
-use crate::state::StoredObject;
+use crate::state::{ProviderRecord, StoredObject};
 use crate::value::Value;
 use crate::{MemberPath, OutputRef};
 
@@ -88,7 +88,13 @@ impl Session {
         match result {
             Ok(Diagnosed { value, warnings }) => {
                 self.complain_all(&subject, warnings);
-                self.providers[id].status = ProviderStatus::Ready(value);
+                let provider = &mut self.providers[id];
+                provider.status = ProviderStatus::Ready(value);
+                provider.record = Some(Arc::new(ProviderRecord {
+                    id: provider.instance.id.clone(),
+                    program: provider.instance.program.clone(),
+                    config: provider.config.without_provenance(),
+                }));
                 for node in std::mem::take(&mut self.providers[id].waiting) {
                     self.provider_there(node);
                 }

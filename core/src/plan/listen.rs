@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nixops4_proto::evaluator::{
-    Component, ComponentKind, Composite, EvalError, Lifecycle, ProviderInstance, Resource, Subject,
-    WalkItem,
+    Component, ComponentKind, Composite, EvalError, Lifecycle, ProviderInstance, Resource,
+    StateChoice, Subject, WalkItem,
 };
 
 use super::model::DeferReason;
@@ -50,7 +50,19 @@ impl Session {
         let node = &mut self.nodes[id];
         node.structure = pick(&composite.from, refs);
         node.status = Status::Settled;
+        let state = composite.state.clone();
         self.nodes[id].kind = NodeKind::Composite(composite);
+        self.heard_state(id, state);
+    }
+
+    /// Opens the state that a component names, and that of the root if it names none: also where
+    /// nothing is left that uses it, it may remember something.
+    fn heard_state(&mut self, id: NodeId, state: StateChoice) {
+        match state {
+            StateChoice::Member(handler) => drop(self.store_of(Some(handler))),
+            StateChoice::Inherit if self.nodes[id].path.is_root() => drop(self.store_of(None)),
+            StateChoice::Inherit | StateChoice::Stateless => {}
+        }
     }
 
     fn heard_unknown(&mut self, id: NodeId, what: String, from: &[u32], refs: &[OutputRef]) {
@@ -105,8 +117,9 @@ impl Session {
         if self.destroy {
             // It is only asked where its state and its provider are.
             resource.inputs = Arc::new(inputs.unwrap_or_default());
+            let state = resource.declared.state.clone();
             self.nodes[id].status = Status::Settled;
-            return;
+            return self.heard_state(id, state);
         }
         match (inputs, error) {
             (_, Some(error)) => self.fail(id, error),
@@ -187,6 +200,7 @@ impl Session {
             status: ProviderStatus::Open,
             types: Default::default(),
             waiting: Vec::new(),
+            record: None,
         });
         self.provider_by_key.insert(key, id);
         id
@@ -297,28 +311,6 @@ impl Session {
             let event = nixops4_proto::events::Event::EvaluationDone { components };
             self.reporter.send(event);
         }
-        if self.destroy {
-            self.open_all_states();
-        }
         self.resolve_movers();
-    }
-
-    /// For a destruction: every state that a component names, and the default one.
-    fn open_all_states(&mut self) {
-        self.store_of(None);
-        let mut handlers = BTreeSet::new();
-        for node in &self.nodes {
-            let choice = match (&node.kind, &node.resource) {
-                (NodeKind::Composite(composite), _) => &composite.state,
-                (_, Some(resource)) => &resource.declared.state,
-                _ => continue,
-            };
-            if let nixops4_proto::evaluator::StateChoice::Member(handler) = choice {
-                handlers.insert(handler.clone());
-            }
-        }
-        for handler in handlers {
-            self.store_of(Some(handler));
-        }
     }
 }

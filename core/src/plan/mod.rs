@@ -16,6 +16,7 @@
 //! | `orphans` | what the deployment has no more |
 //! | `settle` | what cannot be planned, and why; cycles |
 //! | `assemble` | the plan, made of all that |
+//! | `wave` | going on once more is known |
 //! | `driver`, `work` | everything that waits for someone else |
 //! | [`diff`] | the leaves of a change |
 //!
@@ -35,6 +36,7 @@ pub(crate) mod remembered;
 pub(crate) mod session;
 mod settle;
 pub(crate) mod values;
+mod wave;
 pub(crate) mod work;
 
 pub use model::{

@@ -19,7 +19,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::{Refresh, Selection};
 use crate::provider::{ConfiguredProvider, Mode, Provider, ResourceState, ResourceType};
 use crate::report::Reporter;
-use crate::state::{DeposedKey, ResourceEntry, StoredObject};
+use crate::state::{DeposedKey, ProviderRecord, ResourceEntry, StoredObject};
 use crate::value::Value;
 use crate::{MemberPath, OutputRef};
 
@@ -239,6 +239,8 @@ pub(crate) struct ProviderNode {
     pub(crate) types: HashMap<(Mode, String), TypeStatus>,
     /// Nodes that can go on once it is ready.
     pub(crate) waiting: Vec<NodeId>,
+    /// As it is to be remembered with what it makes.
+    pub(crate) record: Option<Arc<ProviderRecord>>,
 }
 
 /// How far a provider instance has got.
