@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
-use crate::{evaluator, events, native};
+use crate::{evaluator, events, native, state};
 
 /// Every schema, with the name of its file.
 pub fn all() -> Vec<(&'static str, Json)> {
@@ -16,6 +16,7 @@ pub fn all() -> Vec<(&'static str, Json)> {
         ("native-provider-v0.json", native_provider_v0()),
         ("evaluator.json", evaluator_protocol()),
         ("run-events.json", run_events()),
+        ("state-log.json", state_log()),
     ]
 }
 
@@ -91,6 +92,23 @@ fn evaluator_protocol() -> Json {
     )
 }
 
+fn state_log() -> Json {
+    let mut generator = generator();
+    let event = generator.subschema_for::<state::Event>();
+    let document = generator.subschema_for::<state::Document>();
+    generator.subschema_for::<state::EventKind>();
+    json!({
+        "$schema": DIALECT,
+        "title": "NixOps4 state log, version 1",
+        "description": "One event of the log. `document` is what the events fold to.",
+        "anyOf": [event],
+        "document": document,
+        "$defs": generator.take_definitions(true),
+    })
+}
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
 fn generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().into_generator()
 }
@@ -112,7 +130,7 @@ fn protocol(
         })
         .collect();
     let mut document = json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "title": title,
         "description": "One line of the protocol. `methods` maps each method to the types of its parameters and result.",
         "anyOf": lines,

@@ -83,8 +83,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 pub use state::{
-    EventWritten, LockOwner, StateEvent, StateLock, StateLocked, StateRead, StateReadResult,
-    StateUnlock, StateUnlocked,
+    EventWritten, StateEvent, StateLock, StateLocked, StateRead, StateReadResult, StateUnlock,
+    StateUnlocked,
 };
 
 use crate::tree::Tree;

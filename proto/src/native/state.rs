@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::path::MemberPath;
+use crate::state::LockOwner;
 
 /// Asks a state handler for the state it keeps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,21 +59,6 @@ pub struct StateEvent {
 /// Answer to [`StateEvent`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventWritten {}
-
-/// Who holds a lock.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LockOwner {
-    /// The machine.
-    pub host: String,
-    /// The process there.
-    pub pid: u32,
-    /// Since when, as in RFC 3339.
-    pub since: String,
-    /// What it does.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub command: String,
-}
 
 /// Asks a state handler to let no one else write about some components.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
