@@ -118,7 +118,11 @@ let
         lifecycle = {
           inherit (config.lifecycle) createBeforeDestroy preventDestroy ignoreChanges;
           replaceTriggeredBy = map (
-            x: if isReference x then { member = toPath x; } else { value = x; }
+            x:
+            if isKnown x && isAttrs x && x ? absoluteMemberPath then
+              { member = x.absoluteMemberPath; }
+            else
+              { value = x; }
           ) config.lifecycle.replaceTriggeredBy;
         };
         formerly = map toPath config.formerly;

@@ -5,6 +5,7 @@ let
   inherit (builtins)
     concatMap
     elemAt
+    filter
     head
     isAttrs
     isInt
@@ -13,6 +14,8 @@ let
     tail
     ;
   inherit (lib.modules) filterOverrides;
+
+  isKnown = builtins.isKnown or (_: true);
 
   # All values that `step` can lead to, from `defs`: [ { file, from, value, place } ].
   into =
@@ -60,10 +63,13 @@ in
       go =
         found: defs: path:
         let
-          values = filterOverrides defs;
+          # A definition that waits for an output has a place all the same.
+          known = filter (d: isKnown d.value) defs;
+          values = if length known == length defs then filterOverrides defs else defs;
           here = map (d: d.place) values ++ found;
+          further = if length known == length defs then values else known;
         in
-        if values == [ ] || path == [ ] then here else go here (into values (head path)) (tail path);
+        if values == [ ] || path == [ ] then here else go here (into further (head path)) (tail path);
     in
     go [ ] (map (
       d:

@@ -5,6 +5,9 @@ use nixops4_proto::evaluator as wire;
 
 use crate::library;
 
+/// An error on its way to a message; boxed, for it is large and rare.
+pub type WireError = Box<wire::EvalError>;
+
 /// The stable word for a kind of error.
 fn kind_name(kind: ErrorKind) -> &'static str {
     match kind {
@@ -28,26 +31,26 @@ fn kind_name(kind: ErrorKind) -> &'static str {
 }
 
 /// An error of the protocol itself.
-pub fn protocol(message: impl Into<String>) -> wire::EvalError {
+pub fn protocol(message: impl Into<String>) -> WireError {
     plain("protocol", message)
 }
 
 /// An error without a place.
-pub fn plain(kind: &str, message: impl Into<String>) -> wire::EvalError {
-    wire::EvalError {
+pub fn plain(kind: &str, message: impl Into<String>) -> WireError {
+    Box::new(wire::EvalError {
         kind: kind.to_owned(),
         message: message.into(),
         position: None,
         trace: Vec::new(),
         hints: Vec::new(),
-    }
+    })
 }
 
 /// An evaluation error with its place in the user's text.
 ///
 /// What the module system throws happens in the shipped library; the place is then that of the
 /// nearest frame in the user's own text.
-pub fn describe(evaluator: &Evaluator, error: &EvalError, show_trace: bool) -> wire::EvalError {
+pub fn describe(evaluator: &Evaluator, error: &EvalError, show_trace: bool) -> WireError {
     let own = locate(evaluator, error.span());
     let frames: Vec<&Frame> = error.frames().into_iter().flatten().rev().collect();
     let position = own.filter(|at| !in_library(at)).or_else(|| {
@@ -62,13 +65,13 @@ pub fn describe(evaluator: &Evaluator, error: &EvalError, show_trace: bool) -> w
         .filter_map(|frame| trace_frame(evaluator, frame, show_trace))
         .filter(|frame| show_trace || frame.position.is_none() || frame.position != position)
         .collect();
-    wire::EvalError {
+    Box::new(wire::EvalError {
         kind: kind_name(error.kind()).to_owned(),
         message: error.message().to_owned(),
         position,
         trace,
         hints: error.hints().to_vec(),
-    }
+    })
 }
 
 /// A frame, if it is to be shown. Notes say which option is evaluated, so they stay, but not the

@@ -1,10 +1,10 @@
 //! Evaluates an expression or file on its own, as `nixops4 eval` asks.
 
 use nixops4_lang::{EvalError, Value};
-use nixops4_proto::evaluator::{Eval, EvalError as WireError, EvalFormat, EvalSource, Evaluated};
+use nixops4_proto::evaluator::{Eval, EvalFormat, EvalSource, Evaluated};
 use nixops4_proto::path::Step;
 
-use crate::error;
+use crate::error::{self, WireError};
 use crate::read::parse_attr_path;
 use crate::session::Session;
 

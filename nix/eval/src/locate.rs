@@ -1,9 +1,10 @@
 //! Where something that a message is about was written.
 
 use nixops4_lang::{EvalError, Value};
-use nixops4_proto::evaluator::{EvalError as WireError, Locate, Located, Position, Subject};
+use nixops4_proto::evaluator::{Locate, Located, Position, Subject};
 use nixops4_proto::path::{AttrPath, MemberPath, Step};
 
+use crate::error::WireError;
 use crate::read;
 use crate::session::{ComponentError, Session};
 

@@ -1,14 +1,12 @@
 //! Resources and their providers: settings, inputs, configurations.
 
 use nixops4_lang::{EvalError, Evaluator, Taint, Value};
-use nixops4_proto::evaluator::{
-    EvalError as WireError, Lifecycle, Mode, ProviderInstance, ProviderProgram, Resource,
-};
+use nixops4_proto::evaluator::{Lifecycle, Mode, ProviderInstance, ProviderProgram, Resource};
 use nixops4_proto::path::{AttrPath, MemberPath, OutputRef};
 use nixops4_proto::tree::Tree;
 use serde_json::Value as Json;
 
-use crate::error;
+use crate::error::{self, WireError};
 use crate::outputs::Outputs;
 use crate::read;
 use crate::session::{ComponentError, Session};
@@ -64,7 +62,7 @@ impl Session {
             .and_then(|inputs| self.tree(&inputs, refs));
         match inputs {
             Ok(inputs) => resource.inputs = Some(inputs),
-            Err(error) => resource.inputs_error = Some(self.error(&error)),
+            Err(error) => resource.inputs_error = Some(*self.error(&error)),
         }
     }
 
@@ -243,7 +241,7 @@ fn read_lifecycle(
     Ok(lifecycle)
 }
 
-/// A member, or a value: then what triggers is every output the value depends on.
+/// A member, its path as text, or a value: then what triggers is every output it depends on.
 fn read_trigger(
     evaluator: &mut Evaluator,
     outputs: &Outputs,
@@ -258,6 +256,12 @@ fn read_trigger(
     let value = evaluator.select(trigger, "value")?;
     let (result, taint) = evaluator.with_taint(|evaluator| evaluator.force_deep(&value));
     let taint = match result {
+        Ok(Value::String(_)) if taint == Taint::NONE => {
+            return Ok(vec![OutputRef {
+                member: read::member_path(evaluator, &value)?,
+                path: AttrPath::root(),
+            }]);
+        }
         Ok(_) => taint,
         Err(error) if error.is_suspended() => evaluator.taint_union(taint, error.awaited()),
         Err(error) => return Err(error),

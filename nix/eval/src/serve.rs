@@ -9,7 +9,7 @@ use nixops4_proto::evaluator::{
 };
 use serde::Serialize;
 
-use crate::error::protocol;
+use crate::error::{WireError, protocol};
 use crate::session::Session;
 
 /// Answers lie here until they are whole or this many bytes.
@@ -91,7 +91,7 @@ impl<W: Write> Server<W> {
     fn answer<M: Method>(
         &mut self,
         request: Request,
-        ask: impl FnOnce(&mut Session, M) -> Result<M::Response, EvalError>,
+        ask: impl FnOnce(&mut Session, M) -> Result<M::Response, WireError>,
     ) -> io::Result<()> {
         let id = request.id;
         let result = parse(request).and_then(|params| ask(&mut self.session, params));
@@ -115,7 +115,7 @@ impl<W: Write> Server<W> {
         self.finish(id, result.map(|()| Walked {}))
     }
 
-    fn finish<T: Serialize>(&mut self, id: u64, result: Result<T, EvalError>) -> io::Result<()> {
+    fn finish<T: Serialize>(&mut self, id: u64, result: Result<T, WireError>) -> io::Result<()> {
         match result {
             Ok(result) => self.out.line(id, Body::Result(&result)),
             Err(error) => self.out.line(id, Body::<T>::Error(&error)),
@@ -123,12 +123,12 @@ impl<W: Write> Server<W> {
     }
 }
 
-fn parse<M: Method>(request: Request) -> Result<M, EvalError> {
+fn parse<M: Method>(request: Request) -> Result<M, WireError> {
     serde_json::from_value(request.params)
         .map_err(|error| protocol(format!("parameters of `{}`: {error}", request.method)))
 }
 
-fn welcome(hello: &Hello) -> Result<Welcome, EvalError> {
+fn welcome(hello: &Hello) -> Result<Welcome, WireError> {
     if !hello.protocol_versions.contains(&PROTOCOL_VERSION) {
         return Err(protocol(format!(
             "this evaluator speaks version {PROTOCOL_VERSION} of the protocol only"

@@ -7,7 +7,7 @@ use nixops4_lang::{EvalError, Evaluator, Options, RealFs, Str, Value};
 use nixops4_proto::evaluator as wire;
 use nixops4_proto::path::MemberPath;
 
-use crate::error;
+use crate::error::{self, WireError};
 use crate::library;
 use crate::outputs::{self, Outputs};
 
@@ -73,7 +73,7 @@ impl Session {
     }
 
     /// Loads the root and looks at its outermost form.
-    pub fn load(&mut self, load: wire::Load) -> Result<(), wire::EvalError> {
+    pub fn load(&mut self, load: wire::Load) -> Result<(), WireError> {
         self.show_trace = load.show_trace;
         let modules = path_value(&Path::new(library::ROOT).join("modules"));
         let root = match &load.root {
@@ -106,7 +106,7 @@ impl Session {
     }
 
     /// Takes over what is known of outputs.
-    pub fn set_outputs(&mut self, set: &wire::SetOutputs) -> Result<(), wire::EvalError> {
+    pub fn set_outputs(&mut self, set: &wire::SetOutputs) -> Result<(), WireError> {
         for one in &set.outputs {
             let value = one.value.as_ref().map(|tree| &tree.0);
             self.outputs
@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// The root component.
-    pub(crate) fn root(&self) -> Result<Value, wire::EvalError> {
+    pub(crate) fn root(&self) -> Result<Value, WireError> {
         match &self.root {
             Some(root) => Ok(root.clone()),
             None => Err(error::protocol("no root is loaded")),
@@ -142,12 +142,7 @@ impl Session {
         Ok(component)
     }
 
-    fn no_member(
-        &mut self,
-        members: &Value,
-        parent: &MemberPath,
-        child: &MemberPath,
-    ) -> wire::EvalError {
+    fn no_member(&mut self, members: &Value, parent: &MemberPath, child: &MemberPath) -> WireError {
         let mut error = error::plain("missingMember", format!("there is no member `{child}`"));
         if let Ok(attrs) = self.evaluator.attrs_of(members) {
             let names: Vec<String> = self
@@ -165,7 +160,7 @@ impl Session {
     }
 
     /// An evaluation error as the protocol has it.
-    pub(crate) fn error(&self, error: &EvalError) -> wire::EvalError {
+    pub(crate) fn error(&self, error: &EvalError) -> WireError {
         error::describe(&self.evaluator, error, self.show_trace)
     }
 }
@@ -175,7 +170,7 @@ pub(crate) enum ComponentError {
     /// Evaluation failed or is suspended.
     Eval(EvalError),
     /// The question makes no sense.
-    Wire(wire::EvalError),
+    Wire(WireError),
 }
 
 impl From<EvalError> for ComponentError {

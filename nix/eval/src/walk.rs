@@ -4,12 +4,11 @@ use std::collections::HashSet;
 
 use nixops4_lang::{EvalError, Evaluator, Taint, Value};
 use nixops4_proto::evaluator::{
-    Component, ComponentKind, Composite, EvalError as WireError, Position, StateChoice, Walk,
-    WalkItem,
+    Component, ComponentKind, Composite, Position, StateChoice, Walk, WalkItem,
 };
 use nixops4_proto::path::MemberPath;
 
-use crate::error;
+use crate::error::{self, WireError};
 use crate::read;
 use crate::session::{ComponentError, Session};
 use crate::tree::Refs;
@@ -79,7 +78,7 @@ impl Session {
 
     fn failed(&mut self, failure: &Failure, refs: &mut Refs) -> ComponentKind {
         if !failure.error.is_suspended() {
-            let error = self.error(&failure.error);
+            let error = *self.error(&failure.error);
             return ComponentKind::Failed { error };
         }
         let awaited = failure.error.awaited();
@@ -108,7 +107,7 @@ impl Session {
             evaluator.bool_of(&value)
         })?;
         if let Some(error) = self.failed_assertions(component)? {
-            return Ok(ComponentKind::Failed { error });
+            return Ok(ComponentKind::Failed { error: *error });
         }
         if !is_resource {
             return self.composite(next, component, existence, walk, refs, members);

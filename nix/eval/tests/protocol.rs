@@ -1,0 +1,446 @@
+//! The evaluator protocol, spoken with the real process.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Evaluator, nix_folder};
+
+const NETWORK: &str = r#"{ members, providers, lib, ... }: {
+  providers.aws = { source = "hashicorp/aws"; version = "~> 5.0"; config.region = "eu-1"; };
+  members.vpc = { type = providers.aws.aws_vpc; inputs.cidr_block = "10.0.0.0/16"; };
+  members.subnet = {
+    type = providers.aws.aws_subnet;
+    inputs = {
+      vpc_id = members.vpc.outputs.id;
+      tags.Name = "web";
+    };
+  };
+  members.zones.type = providers.aws.data.aws_availability_zones;
+  members.note = {
+    type = providers.local.file;
+    inputs = { name = "vpc.txt"; contents = "vpc is ${members.vpc.outputs.id}"; };
+  };
+  members.web.members = lib.genAttrs members.zones.outputs.names (zone: {
+    type = providers.local.file;
+    inputs.name = zone;
+  });
+  providers.local = { };
+}"#;
+
+fn names(components: &[Value]) -> Vec<&str> {
+    components
+        .iter()
+        .map(|component| component["path"].as_str().expect("path"))
+        .collect()
+}
+
+#[test]
+fn a_walk_goes_from_parents_to_members() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    let components = evaluator.walk("");
+    assert_eq!(
+        names(&components),
+        ["", "note", "subnet", "vpc", "web", "zones"]
+    );
+    assert_eq!(components[0]["kind"], "composite");
+    assert_eq!(components[3]["type"], "aws_vpc");
+    assert_eq!(components[3]["provider"], "#aws");
+    assert_eq!(
+        components[3]["inputs"],
+        json!({ "cidr_block": "10.0.0.0/16" })
+    );
+    assert_eq!(components[5]["mode"], "data");
+}
+
+#[test]
+fn each_provider_comes_once_before_its_resources() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    let params = json!({ "paths": [""], "recursive": true, "inputs": false });
+    let items = evaluator.ask("walk", params).items;
+    let order: Vec<&str> = items
+        .iter()
+        .map(|item| match item.get("provider") {
+            Some(provider) => provider["id"].as_str().expect("id"),
+            None => item["component"]["path"].as_str().expect("path"),
+        })
+        .collect();
+    assert_eq!(
+        order,
+        [
+            "", "#local", "note", "#aws", "subnet", "vpc", "web", "zones"
+        ]
+    );
+    assert_eq!(
+        items[3]["provider"]["program"],
+        json!({ "kind": "tfplugin", "source": "hashicorp/aws", "version": "~> 5.0" })
+    );
+    assert_eq!(items[3]["provider"]["config"], json!({ "region": "eu-1" }));
+    assert_eq!(items[1]["provider"]["program"], json!({ "kind": "local" }));
+}
+
+#[test]
+fn an_unknown_leaf_hides_no_sibling() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    let subnet = evaluator.component("subnet");
+    assert_eq!(
+        subnet["inputs"],
+        json!({ "tags": { "Name": "web" }, "vpc_id": { "$": "unknown", "from": [0] } })
+    );
+    assert_eq!(subnet["refs"][0]["member"], "vpc");
+}
+
+#[test]
+fn a_known_leaf_keeps_its_provenance() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    evaluator.set("vpc", json!({ "id": "vpc-1", "arn": { "$": "unknown" } }));
+    let note = evaluator.component("note");
+    assert_eq!(
+        note["inputs"]["contents"],
+        json!({ "$": "known", "from": [0], "value": "vpc is vpc-1" })
+    );
+    assert_eq!(note["refs"], json!([{ "member": "vpc", "path": ["id"] }]));
+}
+
+#[test]
+fn outputs_can_be_set_anew_and_taken_back() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    for id in ["vpc-1", "vpc-2"] {
+        evaluator.set("vpc", json!({ "id": id }));
+        assert_eq!(
+            evaluator.component("subnet")["inputs"]["vpc_id"]["value"],
+            id
+        );
+    }
+    evaluator.ok("setOutputs", json!({ "outputs": [{ "member": "vpc" }] }));
+    let subnet = evaluator.component("subnet");
+    assert_eq!(subnet["inputs"]["vpc_id"]["$"], "unknown");
+}
+
+#[test]
+fn a_structure_that_waits_is_unknown_and_then_known() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    let web = evaluator.component("web");
+    assert_eq!(web["kind"], "unknown");
+    assert_eq!(web["what"], "members");
+    assert_eq!(web["refs"][0]["member"], "zones");
+    evaluator.set("zones", json!({ "names": ["a", "b"] }));
+    assert_eq!(names(&evaluator.walk("web")), ["web", "web.a", "web.b"]);
+}
+
+#[test]
+fn leaves_and_types_are_located() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    assert_eq!(evaluator.locate("subnet", json!(["vpc_id"])), (7, 7));
+    assert_eq!(evaluator.locate("subnet", json!(["tags", "Name"])), (8, 7));
+    assert_eq!(evaluator.locate("subnet", json!(["nothing"])), (6, 5));
+    let kind = evaluator.ok(
+        "locate",
+        json!({ "subject": { "type": "subnet" }, "path": [] }),
+    );
+    assert_eq!(kind["position"]["line"], 5);
+    assert_eq!(
+        kind["position"]["source_line"],
+        "    type = providers.aws.aws_subnet;"
+    );
+    let params = json!({ "subject": { "providerConfig": "#aws" }, "path": ["region"] });
+    let region = evaluator.ok("locate", params);
+    assert_eq!(region["position"]["line"], 2);
+    assert_eq!(region["position"]["column"], 67);
+}
+
+#[test]
+fn a_provider_configuration_may_wait_for_outputs() {
+    let mut evaluator = Evaluator::load(
+        r#"{ members, providers, ... }: {
+          providers.local = { };
+          providers.k8s = { source = "k8s"; config.host = members.cluster.outputs.endpoint; };
+          members.cluster.type = providers.local.memo;
+          members.app.type = providers.k8s.deployment;
+        }"#,
+    );
+    let params = json!({ "paths": ["app"], "recursive": false, "inputs": true });
+    let items = evaluator.ask("walk", params).items;
+    assert_eq!(
+        items[0]["provider"]["config"],
+        json!({ "host": { "$": "unknown", "from": [0] } })
+    );
+    evaluator.set("cluster", json!({ "endpoint": "https://c" }));
+    let provider = evaluator.ok("provider", json!({ "id": "#k8s" }));
+    assert_eq!(provider["config"]["host"]["value"], "https://c");
+    assert_eq!(provider["refs"][0]["member"], "cluster");
+}
+
+#[test]
+fn sensitive_values_are_marked_and_stay_so() {
+    let mut evaluator = Evaluator::load(
+        r#"{ members, providers, lib, ... }: {
+          providers.local = { };
+          members.a = { type = providers.local.x; inputs.p = "pw=${lib.sensitive "hunter2"}"; };
+          members.b = { type = providers.local.x; inputs.q = members.a.outputs.secret; };
+        }"#,
+    );
+    let marked = |value: &str| json!({ "$": "known", "marks": ["sensitive"], "value": value });
+    assert_eq!(
+        evaluator.component("a")["inputs"]["p"],
+        marked("pw=hunter2")
+    );
+    evaluator.set(
+        "a",
+        json!({ "secret": { "$": "known", "marks": ["sensitive"], "value": "s" } }),
+    );
+    let q = evaluator.component("b")["inputs"]["q"].take();
+    assert_eq!(q["marks"], json!(["sensitive"]));
+    assert_eq!(q["from"], json!([0]));
+}
+
+#[test]
+fn settings_of_resources_are_reported() {
+    let mut evaluator = Evaluator::load(
+        r#"{ members, providers, lib, ... }: {
+          providers.local = { };
+          members.db = { type = providers.local.x; state = null; };
+          members.a = {
+            type = providers.local.x;
+            state = members.db;
+            lifecycle = {
+              createBeforeDestroy = true;
+              preventDestroy = true;
+              ignoreChanges = [ "tags.Name" [ "rule" 0 ] ];
+              replaceTriggeredBy = [ members.db members.db.outputs.version ];
+            };
+            formerly = "old.a";
+            dependsOn = [ members.db "x.y" ];
+            import.id = "i-1";
+          };
+        }"#,
+    );
+    let a = evaluator.component("a");
+    assert_eq!(a["state"], json!({ "member": "db" }));
+    assert_eq!(
+        a["lifecycle"],
+        json!({
+            "createBeforeDestroy": true,
+            "preventDestroy": true,
+            "ignoreChanges": [["tags", "Name"], ["rule", 0]],
+            "ignoreAllChanges": false,
+            "replaceTriggeredBy": [{ "member": "db" }, { "member": "db" }],
+        })
+    );
+    assert_eq!(a["formerly"], json!(["old.a"]));
+    assert_eq!(a["dependsOn"], json!(["db", "x.y"]));
+    assert_eq!(a["importId"], "i-1");
+    assert_eq!(evaluator.component("db")["state"], "stateless");
+    evaluator.set("db", json!({ "version": 1 }));
+    let a = evaluator.component("a");
+    assert_eq!(
+        a["lifecycle"]["replaceTriggeredBy"],
+        json!([{ "member": "db" }, { "member": "db", "path": ["version"] }])
+    );
+}
+
+#[test]
+fn one_bad_member_hides_no_other() {
+    let mut evaluator = Evaluator::load(
+        r#"{ providers, ... }: {
+          providers.local = { };
+          members.bad = throw "no such luck";
+          members.good = { type = providers.local.x; inputs.a = 1; inputs.b = 1 + ""; };
+          members.wrong = { type = providers.local.x; inptus = { }; };
+          members.ugly = { type = providers.local.x; assertions = [ { assertion = false; message = "never"; } ]; };
+        }"#,
+    );
+    let components = evaluator.walk("");
+    assert_eq!(names(&components), ["", "bad", "good", "ugly", "wrong"]);
+    assert_eq!(components[1]["error"]["message"], "no such luck");
+    assert_eq!(components[1]["error"]["position"]["line"], 3);
+    assert_eq!(components[2]["inputsError"]["kind"], "type");
+    assert_eq!(components[2]["inputsError"]["position"]["line"], 4);
+    assert_eq!(components[3]["error"]["message"], "never");
+    let message = components[4]["error"]["message"].as_str().expect("message");
+    assert!(message.starts_with("The option `members.wrong.inptus' does not exist."));
+    assert!(
+        message.ends_with("Did you mean `members.wrong.inputs'?"),
+        "{message}"
+    );
+}
+
+#[test]
+fn two_definitions_of_one_input_conflict_with_both_positions() {
+    let files = [
+        (
+            "nixops4.nix",
+            "{ providers, ... }: { imports = [ ./a.nix ./b.nix ]; providers.local = { }; members.m.type = providers.local.x; }",
+        ),
+        ("a.nix", "{ members.m.inputs.size = 1; }"),
+        ("b.nix", "{\n  members.m.inputs.size = 2;\n}"),
+    ];
+    let mut evaluator = Evaluator::start(&files);
+    evaluator.ask_load().end.expect("loaded");
+    let error = evaluator.component("m")["inputsError"].take();
+    let message = error["message"].as_str().expect("message");
+    let here = |name: &str, place: &str| format!("{}:{place}", evaluator.file(name).display());
+    assert!(
+        message.contains("`members.m.inputs.size' has conflicting"),
+        "{message}"
+    );
+    assert!(message.contains(&here("a.nix", "1:3")), "{message}");
+    assert!(message.contains(&here("b.nix", "2:3")), "{message}");
+}
+
+#[test]
+fn a_syntax_error_has_its_line() {
+    let mut evaluator = Evaluator::start(&[("nixops4.nix", "{\n  members = ;\n}\n")]);
+    let error = evaluator.ask_load().end.expect_err("no Nix");
+    assert_eq!(error["kind"], "syntax");
+    assert_eq!(error["position"]["line"], 2);
+    assert_eq!(error["position"]["source_line"], "  members = ;");
+    assert_eq!(
+        error["position"]["file"].as_str(),
+        evaluator.file("nixops4.nix").to_str()
+    );
+}
+
+#[test]
+fn a_member_in_place_of_its_output_is_explained() {
+    let mut evaluator = Evaluator::load(
+        "{ members, providers, ... }: { providers.local = { }; members.a.type = providers.local.x;
+           members.b = { type = providers.local.x; inputs.a = members.a; }; }",
+    );
+    let error = evaluator.component("b")["inputsError"].take();
+    assert_eq!(error["message"], "a member cannot be an input");
+    assert_eq!(
+        error["hints"][0],
+        "use one of its outputs: members.<name>.outputs.<output>"
+    );
+}
+
+#[test]
+fn a_missing_member_is_named_with_those_there_are() {
+    let mut evaluator = Evaluator::load(NETWORK);
+    let params = json!({ "paths": ["nope"], "recursive": false, "inputs": false });
+    let error = evaluator.ask("walk", params).end.expect_err("missing");
+    assert_eq!(error["message"], "there is no member `nope`");
+    assert_eq!(
+        error["hints"][0],
+        "there are: note, subnet, vpc, web, zones"
+    );
+}
+
+#[test]
+fn roots_are_modules_lists_of_modules_and_made_roots() {
+    for root in [
+        "{ members.a = { resourceType = \"t\"; provider.executable = \"e\"; }; }",
+        "[ { members.a = { resourceType = \"t\"; }; } { members.a.provider.executable = \"e\"; } ]",
+        "(import <nixops4/modules> { }).mkRoot { modules = [ { members.a = { resourceType = \"t\"; provider.executable = \"e\"; }; } ]; }",
+        "{ _type = \"nixops4Component\"; rootFunction = { outputValues, ... }: { members.a.resource = { provider = { type = \"stdio\"; executable = \"e\"; args = [ ]; }; type = \"t\"; inputs = { }; outputsSkeleton = { }; state = null; }; }; }",
+    ] {
+        let mut evaluator = Evaluator::load(root);
+        let components = evaluator.walk("");
+        assert_eq!(names(&components), ["", "a"], "{root}");
+        assert_eq!(components[1]["type"], "t");
+        assert_eq!(components[1]["provider"], "stdio:e");
+    }
+}
+
+#[test]
+fn a_root_of_another_type_is_refused() {
+    let mut evaluator = Evaluator::start(&[("nixops4.nix", "3")]);
+    let error = evaluator.ask_load().end.expect_err("no root");
+    let message = error["message"].as_str().expect("message");
+    assert!(
+        message.starts_with("A root must be a module, a list of modules or the result of mkRoot")
+    );
+}
+
+#[test]
+fn flakes_have_local_inputs_and_outputs_of_any_name() {
+    let files = [
+        (
+            "flake.nix",
+            "{ inputs.sub.url = \"path:./sub\"; inputs.nixops4.url = \"github:nixops4/nixops4\";
+            outputs = { self, sub, nixops4 }: {
+              nixops4 = nixops4.lib.mkRoot { modules = [ sub.module ]; };
+              other.one = sub.module;
+            }; }",
+        ),
+        (
+            "sub/flake.nix",
+            "{ outputs = { self }: { module = { members.a = { resourceType = \"t\"; provider.executable = \"e\"; }; }; }; }",
+        ),
+    ];
+    let mut evaluator = Evaluator::start(&files);
+    for attr in ["nixops4", "other.one"] {
+        let dir = evaluator.file("");
+        let root = json!({ "kind": "flake", "dir": dir, "attr": attr });
+        evaluator.ok("load", json!({ "root": root }));
+        assert_eq!(names(&evaluator.walk("")), ["", "a"]);
+    }
+    let root = json!({ "kind": "flake", "dir": evaluator.file(""), "attr": "nothing" });
+    let error = evaluator
+        .ask("load", json!({ "root": root }))
+        .end
+        .expect_err("missing");
+    let message = error["message"].as_str().expect("message");
+    assert!(message.ends_with("has no output `nothing'."), "{message}");
+}
+
+#[test]
+fn expressions_are_evaluated_and_printed() {
+    let mut evaluator = Evaluator::start(&[("x.nix", "{ a = [ 1 { b = \"two\"; } ]; }")]);
+    let file = evaluator.file("x.nix");
+    let mut eval = |source: Value, attr: &str, format: &str| {
+        let params = json!({ "source": source, "attr": attr, "format": format, "strict": true });
+        evaluator.ok("eval", params)["text"].take()
+    };
+    assert_eq!(
+        eval(json!({ "file": file }), "", "nix"),
+        "{ a = [ 1 { b = \"two\"; } ]; }"
+    );
+    assert_eq!(eval(json!({ "file": file }), "a.1.b", "raw"), "two");
+    assert_eq!(
+        eval(json!({ "file": file }), "a", "json"),
+        r#"[1,{"b":"two"}]"#
+    );
+    let secret = json!({ "expr": { "text": "(import <nixops4/lib>).sensitive 1", "base": "/" } });
+    assert_eq!(eval(secret, "", "nix"), "(sensitive)");
+}
+
+#[test]
+fn what_is_no_request_is_answered_as_such() {
+    let mut evaluator = Evaluator::start(&[]);
+    evaluator.send("nonsense");
+    assert_eq!(
+        evaluator.answer().end.expect_err("refused")["kind"],
+        "protocol"
+    );
+    let error = evaluator.ask("dance", json!({})).end.expect_err("refused");
+    assert_eq!(error["message"], "there is no method `dance`");
+    let error = evaluator.ask("walk", json!({})).end.expect_err("refused");
+    assert_eq!(error["kind"], "protocol");
+    let params = json!({ "paths": [""], "recursive": true, "inputs": true });
+    let error = evaluator.ask("walk", params).end.expect_err("refused");
+    assert_eq!(error["message"], "no root is loaded");
+    let error = evaluator
+        .ask("hello", json!({ "protocolVersions": [99] }))
+        .end;
+    assert!(error.is_err());
+}
+
+#[test]
+fn the_process_ends_with_its_input() {
+    let evaluator = Evaluator::load(NETWORK);
+    assert!(evaluator.close().success());
+}
+
+#[test]
+fn the_tests_of_the_nix_code_pass() {
+    let mut evaluator = Evaluator::start(&[]);
+    for tests in ["lib/tests", "modules/tests"] {
+        let params = json!({
+            "source": { "file": nix_folder().join(tests) },
+            "format": "nix",
+            "strict": true,
+        });
+        assert_eq!(evaluator.ok("eval", params)["text"], "[ ]", "{tests}");
+    }
+}

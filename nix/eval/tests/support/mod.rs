@@ -1,0 +1,167 @@
+//! Runs the evaluator process on a deployment and talks to it in JSON lines.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+/// A running evaluator and the folder that its deployment is in.
+pub struct Evaluator {
+    child: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    dir: tempfile::TempDir,
+    last_id: u64,
+}
+
+/// What came for one request.
+pub struct Answer {
+    /// The items before the end.
+    pub items: Vec<Value>,
+    /// The end: a result or an error.
+    pub end: Result<Value, Value>,
+}
+
+impl Evaluator {
+    /// An evaluator beside some files.
+    pub fn start(files: &[(&str, &str)]) -> Evaluator {
+        let dir = tempfile::tempdir().expect("folder");
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("parent")).expect("folder");
+            std::fs::write(path, text).expect("file");
+        }
+        let mut child = Command::new(env!("CARGO_BIN_EXE_nixops4-eval"))
+            .env_remove("NIX_PATH")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("evaluator");
+        let requests = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().expect("stdout"));
+        let mut evaluator = Evaluator {
+            child,
+            requests,
+            answers,
+            dir,
+            last_id: 0,
+        };
+        evaluator.ok("hello", json!({ "protocolVersions": [1] }));
+        evaluator
+    }
+
+    /// An evaluator that has loaded a text as the root.
+    pub fn load(root: &str) -> Evaluator {
+        let mut evaluator = Evaluator::start(&[("nixops4.nix", root)]);
+        let answer = evaluator.ask_load();
+        answer.end.expect("loaded");
+        evaluator
+    }
+
+    /// Loads `nixops4.nix`.
+    pub fn ask_load(&mut self) -> Answer {
+        let path = self.file("nixops4.nix");
+        self.ask("load", json!({ "root": { "kind": "file", "path": path } }))
+    }
+
+    /// The path of a file of the deployment.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Sends one line as it is.
+    pub fn send(&mut self, line: &str) {
+        let requests = self.requests.as_mut().expect("open");
+        writeln!(requests, "{line}").expect("sent");
+    }
+
+    /// Asks and waits for the end of the answer.
+    pub fn ask(&mut self, method: &str, params: Value) -> Answer {
+        self.last_id += 1;
+        let request = json!({ "id": self.last_id, "method": method, "params": params });
+        self.send(&request.to_string());
+        self.answer()
+    }
+
+    /// The next answer.
+    pub fn answer(&mut self) -> Answer {
+        let mut items = Vec::new();
+        loop {
+            let mut line = String::new();
+            self.answers.read_line(&mut line).expect("a line");
+            let mut reply: Value = serde_json::from_str(&line).expect("JSON");
+            if let Some(item) = reply.get_mut("item") {
+                items.push(item.take());
+            } else if let Some(error) = reply.get_mut("error") {
+                let end = Err(error.take());
+                return Answer { items, end };
+            } else {
+                let end = Ok(reply["result"].take());
+                return Answer { items, end };
+            }
+        }
+    }
+
+    /// Asks what must succeed.
+    pub fn ok(&mut self, method: &str, params: Value) -> Value {
+        self.ask(method, params).end.expect(method)
+    }
+
+    /// All components below a path, with their inputs.
+    pub fn walk(&mut self, path: &str) -> Vec<Value> {
+        let params = json!({ "paths": [path], "recursive": true, "inputs": true });
+        let answer = self.ask("walk", params);
+        answer.end.expect("walked");
+        let components = answer.items.into_iter();
+        components
+            .filter_map(|mut item| item.get_mut("component").map(Value::take))
+            .collect()
+    }
+
+    /// The component at a path.
+    pub fn component(&mut self, path: &str) -> Value {
+        let params = json!({ "paths": [path], "recursive": false, "inputs": true });
+        let answer = self.ask("walk", params);
+        answer.end.expect("walked");
+        let mut items = answer.items.into_iter();
+        let component = items.find_map(|mut item| item.get_mut("component").map(Value::take));
+        component.expect("component")
+    }
+
+    /// Says what a resource put out.
+    pub fn set(&mut self, member: &str, value: Value) {
+        self.ok(
+            "setOutputs",
+            json!({ "outputs": [{ "member": member, "value": value }] }),
+        );
+    }
+
+    /// Where an input was written, as line and column.
+    pub fn locate(&mut self, member: &str, path: Value) -> (u64, u64) {
+        let params = json!({ "subject": { "inputs": member }, "path": path });
+        let position = self.ok("locate", params)["position"].take();
+        let number = |name: &str| position[name].as_u64().expect("number");
+        (number("line"), number("column"))
+    }
+
+    /// Ends the requests and waits for the process to end.
+    pub fn close(mut self) -> std::process::ExitStatus {
+        drop(self.requests.take());
+        self.child.wait().expect("ended")
+    }
+}
+
+impl Drop for Evaluator {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The folder `nix` of the repository.
+pub fn nix_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
