@@ -11,9 +11,11 @@ mod facade;
 mod factory;
 mod interrupt;
 mod near;
+mod remembered;
 
 pub use config::{Config, DEFAULT_PARALLELISM, Refresh, Selection};
 pub use facade::{Engine, EngineError, Tools};
 pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler};
 pub use interrupt::{Interrupt, Urgency};
 pub use near::nearest;
+pub use remembered::{Remembered, remembered};

@@ -1,0 +1,238 @@
+//! The states of a deployment, opened without planning anything: for looking at what is remembered,
+//! and for repairing it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use nixops4_proto::evaluator::{
+    Component, ComponentKind, ProviderInstance, Resource, StateChoice, Walk, WalkItem,
+};
+use nixops4_proto::path::OutputRef;
+use tokio::sync::mpsc;
+
+use super::{StateAccess, StateFactory, StateHandler};
+use crate::MemberPath;
+use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
+use crate::evaluate::{Evaluate, EvaluateError, from_eval_error};
+use crate::provider::Mode;
+use crate::state::StateStore;
+use crate::value::Value;
+
+/// A state that the deployment uses.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    /// The resource that handles it; `None` for the default state.
+    pub handler: Option<MemberPath>,
+    /// What it holds.
+    pub store: Arc<dyn StateStore>,
+}
+
+/// Opens the states that a loaded deployment uses.
+///
+/// What cannot be evaluated is a warning: to look at the rest must still be possible.
+///
+/// # Errors
+/// Diagnostics of states that cannot be opened.
+pub async fn remembered(
+    evaluator: &dyn Evaluate,
+    states: &dyn StateFactory,
+    access: StateAccess,
+) -> Result<Diagnosed<Vec<Remembered>>, Diagnostics> {
+    let mut warnings = Diagnostics::default();
+    let walk = Walk { paths: vec![MemberPath::root()], recursive: true, inputs: false };
+    let wanted = match walked(evaluator, walk).await {
+        Ok(walked) => Wanted::of(&walked.components, &mut warnings),
+        Err(error) => return Err(error.to_diagnostic().into()),
+    };
+    let mut found = Vec::new();
+    if wanted.default || wanted.handlers.is_empty() {
+        let store = states.open_default(access).await?;
+        found.push(Remembered { handler: None, store });
+    }
+    for handler in handlers(evaluator, &wanted.handlers, &mut warnings).await? {
+        let member = handler.member.clone();
+        let store = states.open(handler, access).await?;
+        found.push(Remembered { handler: Some(member), store });
+    }
+    Ok(Diagnosed { value: found, warnings })
+}
+
+/// The states that components name.
+#[derive(Debug, Default, PartialEq)]
+struct Wanted {
+    handlers: BTreeSet<MemberPath>,
+    /// Whether a resource is remembered in the default state.
+    default: bool,
+}
+
+impl Wanted {
+    fn of(components: &[Component], warnings: &mut Diagnostics) -> Self {
+        let mut wanted = Self::default();
+        // Parents come before members.
+        let mut inherited: BTreeMap<MemberPath, StateChoice> = BTreeMap::new();
+        for component in components {
+            let outer = component.path.parent().and_then(|parent| inherited.get(&parent).cloned());
+            let own = match &component.kind {
+                ComponentKind::Composite(composite) => &composite.state,
+                ComponentKind::Resource(resource) => &resource.state,
+                ComponentKind::Unknown { .. } => continue,
+                ComponentKind::Failed { error } => {
+                    warnings.push(warning(&component.path, from_eval_error(error)));
+                    continue;
+                }
+            };
+            let choice = match own {
+                StateChoice::Inherit => outer.unwrap_or_default(),
+                other => other.clone(),
+            };
+            if let StateChoice::Member(handler) = &choice {
+                wanted.handlers.insert(handler.clone());
+            }
+            inherited.insert(component.path.clone(), choice);
+        }
+        // A state handler that is itself remembered nowhere does not bring the default into use.
+        wanted.default = components.iter().any(|component| {
+            let managed = matches!(&component.kind, ComponentKind::Resource(resource)
+                if resource.mode == Mode::Managed);
+            managed
+                && !wanted.handlers.contains(&component.path)
+                && inherited.get(&component.path) == Some(&StateChoice::Inherit)
+        });
+        wanted
+    }
+}
+
+fn warning(member: &MemberPath, mut diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic.severity = crate::diagnostic::Severity::Warning;
+    diagnostic.member = Some(member.clone());
+    diagnostic
+}
+
+/// What a walk told.
+#[derive(Default)]
+struct Walked {
+    components: Vec<Component>,
+    providers: BTreeMap<String, ProviderInstance>,
+}
+
+async fn walked(evaluator: &dyn Evaluate, walk: Walk) -> Result<Walked, EvaluateError> {
+    let (items, mut received) = mpsc::unbounded_channel();
+    evaluator.walk(walk, items).await?;
+    let mut walked = Walked::default();
+    while let Some(item) = received.recv().await {
+        match item {
+            WalkItem::Component(component) => walked.components.push(component),
+            WalkItem::Provider(provider) => {
+                walked.providers.insert(provider.id.clone(), provider);
+            }
+        }
+    }
+    Ok(walked)
+}
+
+/// Describes state handlers whose inputs are known; those of others are told of.
+async fn handlers(
+    evaluator: &dyn Evaluate,
+    members: &BTreeSet<MemberPath>,
+    warnings: &mut Diagnostics,
+) -> Result<Vec<StateHandler>, Diagnostics> {
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let walk = Walk { paths: members.iter().cloned().collect(), recursive: false, inputs: true };
+    let Walked { components, providers } =
+        walked(evaluator, walk).await.map_err(|error| error.to_diagnostic())?;
+    let mut handlers = Vec::new();
+    for component in components {
+        let Component { path, kind, refs, position } = component;
+        let problem = match kind {
+            ComponentKind::Resource(resource) => match describe(&path, &resource, &providers, &refs)
+            {
+                Ok(handler) => {
+                    handlers.push(handler);
+                    continue;
+                }
+                Err(problem) => problem,
+            },
+            ComponentKind::Failed { error } => from_eval_error(&error),
+            ComponentKind::Composite(_) | ComponentKind::Unknown { .. } => {
+                Diagnostic::error("this is no state handler, or not yet")
+            }
+        };
+        let mut problem = warning(&path, problem);
+        problem.position = problem.position.or(position);
+        warnings.push(problem);
+    }
+    Ok(handlers)
+}
+
+fn describe(
+    member: &MemberPath,
+    resource: &Resource,
+    providers: &BTreeMap<String, ProviderInstance>,
+    refs: &[OutputRef],
+) -> Result<StateHandler, Diagnostic> {
+    if let Some(error) = &resource.inputs_error {
+        return Err(from_eval_error(error));
+    }
+    let malformed = |error: crate::value::WireError| Diagnostic::error(error.to_string());
+    let inputs = match &resource.inputs {
+        Some(tree) => Value::from_tree(tree, refs).map_err(malformed)?,
+        None => Value::null(),
+    };
+    if !inputs.is_wholly_known() {
+        return Err(Diagnostic::error("what this state handler remembers cannot be looked at")
+            .detail("Its inputs need outputs that have to be planned first."));
+    }
+    let provider = providers
+        .get(&resource.provider)
+        .ok_or_else(|| Diagnostic::error(format!("no provider is called {}", resource.provider)))?;
+    Ok(StateHandler {
+        member: member.clone(),
+        provider: provider.id.clone(),
+        program: provider.program.clone(),
+        config: Value::from_tree(&provider.config, &provider.refs).map_err(malformed)?,
+        type_name: resource.type_name.clone(),
+        inputs,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use nixops4_proto::evaluator::Composite;
+
+    use super::*;
+
+    fn component(path: &str, kind: ComponentKind) -> Component {
+        Component { path: path.parse().expect("path"), kind, refs: vec![], position: None }
+    }
+
+    fn resource(path: &str, state: StateChoice) -> Component {
+        let resource = Resource { state, ..Resource::default() };
+        component(path, ComponentKind::Resource(Box::new(resource)))
+    }
+
+    fn composite(path: &str, state: StateChoice) -> Component {
+        component(path, ComponentKind::Composite(Composite { state, ..Composite::default() }))
+    }
+
+    #[test]
+    fn the_nearest_choice_holds() {
+        let handler = |path: &str| StateChoice::Member(path.parse().expect("path"));
+        let mut warnings = Diagnostics::default();
+        let wanted = Wanted::of(
+            &[
+                composite("", handler("state")),
+                resource("state", StateChoice::Stateless),
+                resource("a", StateChoice::Inherit),
+                composite("web", handler("web.own")),
+                resource("web.b", StateChoice::Inherit),
+            ],
+            &mut warnings,
+        );
+        let handlers = ["state", "web.own"].map(|path| path.parse().expect("path"));
+        assert_eq!(wanted, Wanted { handlers: handlers.into(), default: false });
+        let wanted = Wanted::of(&[resource("a", StateChoice::Inherit)], &mut warnings);
+        assert!(wanted.default);
+    }
+}
