@@ -80,6 +80,8 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
     match cli.command {
         Command::Eval(args) => commands::eval::run(args, show_trace).await,
         Command::Members(command) => commands::members::run(command, show_trace).await,
+        Command::Apply(args) => commands::apply::apply(args, show_trace).await,
+        Command::Destroy(args) => commands::apply::destroy(args, show_trace).await,
         Command::Plan(args) => commands::plan::run(args, show_trace).await,
         _ => Ok(Exit::Failed),
     }

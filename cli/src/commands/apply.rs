@@ -1,0 +1,143 @@
+//! `nixops4 apply` and `nixops4 destroy`: plan, ask, do.
+
+use std::io::{IsTerminal, Write};
+
+use async_trait::async_trait;
+use nixops4_core::apply::{ApplyReport, Approve};
+use nixops4_core::plan::Plan;
+
+use super::plan::show;
+use crate::args::{ApplyArgs, DestroyArgs};
+use crate::command_error::CommandError;
+use crate::exit::Exit;
+use crate::run::{Options, Run, StateAccess};
+use crate::ui;
+use crate::ui::style::{BOLD, paint};
+
+/// Plans, asks, and makes everything as the deployment says.
+pub async fn apply(args: ApplyArgs, show_trace: bool) -> Result<Exit, CommandError> {
+    let ApplyArgs {
+        members,
+        run,
+        plan: _,
+        yes,
+        json,
+    } = args;
+    let approval = Approval::new(yes, json)?;
+    let access = StateAccess::Write;
+    let mut run = Run::start(Options {
+        run,
+        members,
+        access,
+        show_trace,
+        json,
+    })
+    .await?;
+    let planned = run.drive(async |engine| engine.plan().await).await;
+    carry_out(run, planned, approval).await
+}
+
+/// Plans, asks, and deletes everything.
+pub async fn destroy(args: DestroyArgs, show_trace: bool) -> Result<Exit, CommandError> {
+    let DestroyArgs {
+        members,
+        run,
+        yes,
+        json,
+    } = args;
+    let approval = Approval::new(yes, json)?;
+    let access = StateAccess::Write;
+    let mut run = Run::start(Options {
+        run,
+        members,
+        access,
+        show_trace,
+        json,
+    })
+    .await?;
+    let planned = run.drive(async |engine| engine.plan_destroy().await).await;
+    carry_out(run, planned, approval).await
+}
+
+async fn carry_out(
+    mut run: Run,
+    planned: Result<Plan, CommandError>,
+    mut approval: Approval,
+) -> Result<Exit, CommandError> {
+    let applied = match planned {
+        Ok(plan) => {
+            approval.show_if_not_asked(&plan);
+            run.drive(async |engine| Ok(engine.apply(plan, &mut approval).await))
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    let interrupted = run.is_interrupted();
+    let report = run.close(applied).await?;
+    if !approval.json {
+        anstream::eprint!("{}", ui::diagnostics::render_all(&report.diagnostics));
+    }
+    Ok(exit(&report, interrupted))
+}
+
+fn exit(report: &ApplyReport, interrupted: bool) -> Exit {
+    match () {
+        () if report.is_success() => Exit::Done,
+        () if report.interrupted || interrupted => Exit::Interrupted,
+        () => Exit::Failed,
+    }
+}
+
+/// How the user approves of plans.
+struct Approval {
+    yes: bool,
+    json: bool,
+}
+
+impl Approval {
+    /// # Errors
+    /// Where nobody can be asked and nobody has said yes.
+    fn new(yes: bool, json: bool) -> Result<Self, CommandError> {
+        if !yes && (json || !std::io::stdin().is_terminal()) {
+            return Err(CommandError::user(
+                "there is no terminal to ask on, and --yes is not given",
+            )
+            .hint("`nixops4 plan` shows what would be done; `--yes` does it without asking"));
+        }
+        Ok(Self { yes, json })
+    }
+
+    /// A plan without changes is not asked about, but it may have something to say.
+    fn show_if_not_asked(&self, plan: &Plan) {
+        if plan.changes.is_empty() && !self.json {
+            anstream::print!("{}", ui::plan::render(plan));
+        }
+    }
+}
+
+#[async_trait]
+impl Approve for Approval {
+    async fn approve(&mut self, plan: &Plan) -> bool {
+        if !self.json {
+            show(plan);
+            anstream::println!();
+        }
+        if self.yes {
+            return true;
+        }
+        // Waiting for the answer must not keep the signals waiting.
+        tokio::task::spawn_blocking(ask).await.unwrap_or(false)
+    }
+}
+
+fn ask() -> bool {
+    anstream::eprint!("{} [y/N] ", paint(BOLD, "Do this?"));
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    let yes = read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes");
+    if !yes {
+        anstream::eprintln!("Nothing was done.");
+    }
+    yes
+}
