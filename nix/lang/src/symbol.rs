@@ -48,6 +48,8 @@ known! {
     PREFIX = "prefix",
     ALL_OUTPUTS = "allOutputs",
     OUTPUTS = "outputs",
+    FIND_FILE = "__findFile",
+    NIX_PATH = "__nixPath",
     VERSION = "version",
     HASH = "hash",
     HASH_ALGO = "hashAlgo",

@@ -155,7 +155,7 @@ fn json_string(text: &Str, out: &mut StringBuilder) -> Eval<()> {
 
 /// The shortest text that reads back as the same float, always recognisable as one.
 fn from_json(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
-    let text = evaluator.str_of(&args[0])?;
+    let text = evaluator.plain_string(&args[0])?;
     let mut reader = Reader {
         bytes: text.as_bytes(),
         at: 0,

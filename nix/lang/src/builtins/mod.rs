@@ -26,7 +26,7 @@ mod xml;
 
 use crate::{
     error::EvalError,
-    eval::Eval,
+    eval::{Eval, lazy_native},
     evaluator::Evaluator,
     position::Pos,
     symbol::Symbol,
@@ -158,7 +158,7 @@ pub(crate) fn install(evaluator: &mut Evaluator) {
         });
     }
     // `builtins.builtins` is what people find when they look around.
-    let own = Value::Attrs(Attrs::from_vec(attrs.clone()));
+    let own = lazy_native(|evaluator, _| Ok(evaluator.builtins.clone()), Value::Null);
     attrs.push(Attr {
         name: crate::symbol::known::BUILTINS,
         pos: Pos::NONE,

@@ -125,7 +125,7 @@ impl Compiler<'_> {
             Kind::Text(text) => Expr::Const(Value::String(Str::new(text))),
             Kind::Template(parts) => Expr::Template(self.parts(parts, self.span(id))?),
             Kind::Path(parts) => self.path(parts, self.span(id))?,
-            Kind::SearchPath(path) => Expr::SearchPath(String::leak(path.clone())),
+            Kind::SearchPath(path) => self.search_path(path, self.span(id))?,
             Kind::Variable(name) => self.variable(*name, self.span(id))?,
             Kind::CurrentPosition => Expr::CurrentPosition,
             Kind::Select {
@@ -200,9 +200,30 @@ impl Compiler<'_> {
     fn negate(&mut self, operand: Id) -> Resolved<Expr> {
         Ok(match self.kind(operand) {
             Kind::Int(int) => Expr::Const(Value::Int(-*int)),
-            Kind::Float(float) => Expr::Const(Value::Float(-*float)),
+            Kind::Float(float) => Expr::Const(Value::Float(0.0 - *float)),
             _ => Expr::Negate(leak(self.now(operand)?)),
         })
+    }
+
+    /// `<name>` means `__findFile __nixPath "name"`, and either may be a variable.
+    fn search_path(&mut self, path: &str, span: Span) -> Resolved<Expr> {
+        let names = [known::FIND_FILE, known::NIX_PATH];
+        let shadowed = |name| matches!(self.scopes.find(name), Found::Variable { .. });
+        if !names.into_iter().any(shadowed) {
+            return Ok(Expr::SearchPath(String::leak(path.to_owned())));
+        }
+        let node = |expr| Node {
+            expr,
+            span,
+            code: Node::NO_CODE,
+        };
+        let function = node(self.variable(known::FIND_FILE, span)?);
+        let entries = node(self.variable(known::NIX_PATH, span)?);
+        let name = node(Expr::Const(Value::String(Str::new(path))));
+        Ok(Expr::Call(leak(Call {
+            function,
+            args: Box::new([entries, name]),
+        })))
     }
 
     fn variable(&mut self, name: Symbol, span: Span) -> Resolved<Expr> {

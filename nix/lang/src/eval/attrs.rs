@@ -21,8 +21,13 @@ impl Evaluator {
 
     fn dynamic_name(&mut self, node: &'static Node, env: &Env) -> Eval<Symbol> {
         match self.eval(node, env)? {
-            Value::String(text) => Ok(self.symbols.intern_str(&text)),
-            other => Err(self.expected("a string", &other).at(node.span)),
+            Value::String(text) if text.context().is_none() => Ok(self.symbols.intern_str(&text)),
+            other => {
+                let text = self
+                    .plain_string(&other)
+                    .map_err(|error| error.at(node.span))?;
+                Ok(self.symbols.intern_str(&text))
+            }
         }
     }
 
@@ -122,10 +127,11 @@ impl Evaluator {
         let Some(at) = self.locate(Span::at(pos)) else {
             return Value::Null;
         };
-        let file = match at.origin {
-            crate::position::Origin::File(path) => path.display().to_string(),
-            crate::position::Origin::Text(name) => format!("«{name}»"),
+        // A text that stands in no file has no position that code could use.
+        let crate::position::Origin::File(path) = at.origin else {
+            return Value::Null;
         };
+        let file = path.display().to_string();
         let fields = [
             (known::FILE, Value::string(file)),
             (known::LINE, Value::Int(i64::from(at.line))),

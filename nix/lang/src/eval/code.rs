@@ -403,9 +403,11 @@ impl Evaluator {
         for dynamic in &code.dynamic {
             let name = match self.eval(&dynamic.name, env)? {
                 Value::Null => continue,
-                Value::String(name) => self.symbols.intern_str(&name),
-                other => return Err(self.expected("a string", &other).at(dynamic.name.span)),
+                name => self
+                    .plain_string(&name)
+                    .map_err(|error| error.at(dynamic.name.span))?,
             };
+            let name = self.symbols.intern_str(&name);
             if let Some(earlier) = items.iter().find(|item| item.name == name) {
                 return Err(self.dynamic_duplicate(name, earlier, dynamic.name.span));
             }

@@ -156,7 +156,8 @@ impl Evaluator {
 
     pub(super) fn eval_negate(&mut self, operand: &'static Node, env: &Env, span: Span) -> Eval {
         match self.eval(operand, env)? {
-            Value::Float(float) => Ok(Value::Float(-float)),
+            // As Nix has it, `-x` is `0 - x`: there is no negative zero.
+            Value::Float(float) => Ok(Value::Float(0.0 - float)),
             value => {
                 let negated = self.arithmetic(Arithmetic::Sub, &Value::Int(0), &value);
                 negated.map_err(|error| error.at(span))

@@ -555,8 +555,10 @@ impl Parser<'_> {
                 .map_err(|_| format!("invalid integer '{text}'"))
         } else {
             text.parse()
+                .ok()
+                .filter(|float| in_range(*float, text))
                 .map(Kind::Float)
-                .map_err(|_| format!("invalid float '{text}'"))
+                .ok_or_else(|| format!("invalid float '{text}'"))
         };
         match kind {
             Ok(kind) => Ok(self.add(kind, span)),
@@ -849,6 +851,13 @@ impl Parser<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a float literal is neither too large nor too small to be told exactly.
+fn in_range(float: f64, text: &str) -> bool {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let zero = !mantissa.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+    float.is_normal() || zero
 }
 
 #[cfg(test)]

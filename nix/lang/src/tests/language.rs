@@ -282,15 +282,35 @@ fn assertions() {
 
 #[test]
 fn positions() {
-    check(&[
-        ("__curPos.column", "1"),
-        ("let\n  a = 1;\nin __curPos.line", "3"),
-        ("(builtins.unsafeGetAttrPos \"a\" {\n  a = 1; }).line", "2"),
+    let mut evaluator = with_files(&[
+        ("/dir/column.nix", "__curPos.column"),
+        ("/dir/line.nix", "let\n  a = 1;\nin __curPos.line"),
         (
-            "builtins.unsafeGetAttrPos \"a\" { a = 1; }",
-            "{ column = 33; file = \"«test»\"; line = 1; }",
+            "/dir/attr.nix",
+            "builtins.unsafeGetAttrPos \"a\" {\n  a = 1; }",
         ),
-        ("builtins.unsafeGetAttrPos \"b\" { a = 1; }", "null"),
+        (
+            "/dir/none.nix",
+            "builtins.unsafeGetAttrPos \"b\" { a = 1; }",
+        ),
+    ]);
+    for (file, expected) in [
+        ("./column.nix", "1"),
+        ("./line.nix", "3"),
+        (
+            "./attr.nix",
+            "{ column = 3; file = \"/dir/attr.nix\"; line = 2; }",
+        ),
+        ("./none.nix", "null"),
+    ] {
+        assert_eq!(
+            outcome(&mut evaluator, &format!("import {file}")).unwrap(),
+            expected
+        );
+    }
+    check(&[
+        ("__curPos", "null"),
+        ("builtins.unsafeGetAttrPos \"a\" { a = 1; }", "null"),
     ]);
 }
 

@@ -1,0 +1,106 @@
+//! What the tests against real Nix share: outcomes, and both evaluators behind one function each.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nixops4_lang::{Evaluator, Options, RealFs};
+
+/// Names the real `nix-instantiate` to compare with.
+const ORACLE: &str = "NIXOPS4_TEST_NIX_INSTANTIATE";
+
+/// What an expression comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The value, evaluated deeply and printed.
+    Value(String),
+    /// An error that `builtins.tryEval` catches.
+    Throws,
+    /// Another error.
+    Fails,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Value(text) => f.write_str(text),
+            Outcome::Throws => f.write_str("! throws"),
+            Outcome::Fails => f.write_str("! fails"),
+        }
+    }
+}
+
+/// The folder that relative paths in expressions start from.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
+}
+
+/// An expression that tells whether `tryEval` catches what `text` fails with.
+fn caught(text: &str) -> String {
+    format!("(builtins.tryEval (let v = (\n{text}\n); in builtins.deepSeq v null)).success")
+}
+
+/// Paths of this machine do not belong into expectations.
+fn portable(printed: &str) -> String {
+    printed
+        .trim_end_matches('\n')
+        .replace(&folder().display().to_string(), "$DIR")
+}
+
+/// Evaluates with this crate.
+pub fn ours(text: &str) -> Outcome {
+    let print = |text: &str| {
+        let mut evaluator = Evaluator::new(Box::new(RealFs::new()), Options::default());
+        let value = evaluator.eval_str(text, "test", &folder())?;
+        evaluator.print(&value, true)
+    };
+    match print(text) {
+        Ok(printed) => Outcome::Value(portable(&printed)),
+        Err(_) if print(&caught(text)).is_ok() => Outcome::Throws,
+        Err(_) => Outcome::Fails,
+    }
+}
+
+/// Real Nix, where there is one.
+pub struct Oracle(PathBuf);
+
+impl Oracle {
+    /// The program that the environment names; says loudly if there is none.
+    pub fn find(what: &str) -> Option<Oracle> {
+        let found = std::env::var_os(ORACLE).map(|path| Oracle(path.into()));
+        if found.is_none() {
+            eprintln!("skipped: {what}: {ORACLE} names no nix-instantiate to compare with");
+        }
+        found
+    }
+
+    /// Evaluates with real Nix.
+    pub fn outcome(&self, text: &str) -> Outcome {
+        match self.print(text) {
+            Some(printed) => Outcome::Value(printed),
+            None if self.print(&caught(text)).is_some() => Outcome::Throws,
+            None => Outcome::Fails,
+        }
+    }
+
+    fn print(&self, text: &str) -> Option<String> {
+        let mut child = Command::new(&self.0)
+            .args(["--eval", "--strict", "-"])
+            .current_dir(folder())
+            .env("NIX_PATH", "")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program named by the environment runs");
+        let mut input = child.stdin.take().expect("it was piped");
+        input
+            .write_all(text.as_bytes())
+            .expect("it reads its input");
+        drop(input);
+        let output = child.wait_with_output().expect("it ends");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then(|| portable(&printed))
+    }
+}
