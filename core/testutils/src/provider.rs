@@ -369,7 +369,11 @@ impl ConfiguredProvider for FakeProvider {
                 .into());
         }
         let change = default_plan::plan(&fake.rules(), &request);
-        let effective = default_plan::effective_inputs(&request);
+        // A replacement is made as the user wants it: there is nothing left to leave alone.
+        let effective = match change.action {
+            Action::Replace => request.inputs.clone(),
+            _ => default_plan::effective_inputs(&request),
+        };
         let kept = |name: &str| match (change.action, request.prior) {
             (Action::Update, Some(prior)) if fake.computed[name] => prior
                 .outputs

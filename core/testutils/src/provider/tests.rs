@@ -1,12 +1,14 @@
 //! The fake is strict, and does what its script says.
 
 use super::*;
+use crate::{Subject, provider_contract};
 
 fn thing(size: i64) -> Value {
     Value::attrs([
         ("name", "a".into()),
         ("size", size.into()),
         ("note", "n".into()),
+        ("secret", "s".into()),
     ])
 }
 
@@ -153,4 +155,46 @@ async fn a_held_call_waits_until_it_is_released() {
     };
     let (response, ()) = tokio::join!(call, watch);
     assert!(response.expect("alive").state.is_some());
+}
+
+#[tokio::test]
+async fn the_fake_keeps_the_contract() {
+    let world = Arc::<World>::default();
+    let subject = Subject {
+        updated: Some(with_note("other")),
+        replaced: Some((thing(2), input("size"))),
+        invalid: Some((Value::attrs([("bad", "wrong".into())]), input("bad"))),
+        may_be_unknown: Some("note".into()),
+        secret_output: Some("secret".into()),
+        drift: Some(Box::new({
+            let world = world.clone();
+            move |state| world.drift(id_of(state), "note", "drifted".into())
+        })),
+        vanish: Some(Box::new({
+            let world = world.clone();
+            move |state| world.vanish(id_of(state))
+        })),
+        import_id: Some(Box::new(|state| id_of(state).to_owned())),
+        data: Some(("lookup".into(), Value::attrs([("key", "k".into())]))),
+        ..Subject::new(
+            {
+                let world = world.clone();
+                move || Arc::new(FakeProvider::over(world.clone()))
+            },
+            "thing",
+            thing(1),
+        )
+    };
+    provider_contract(&subject).await;
+    assert_eq!(world.violations(), [""; 0]);
+    assert!(world.objects().is_empty(), "everything was deleted");
+}
+
+fn with_note(note: &str) -> Value {
+    Value::attrs([
+        ("name", "a".into()),
+        ("size", 1.into()),
+        ("note", note.into()),
+        ("secret", "s".into()),
+    ])
 }
