@@ -13,6 +13,7 @@ pub mod handshake;
 pub mod launch;
 pub mod lifecycle;
 pub mod log;
+pub mod native;
 pub mod process;
 mod program;
 pub mod provider;

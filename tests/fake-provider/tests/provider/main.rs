@@ -2,6 +2,7 @@
 
 mod faults;
 mod life;
+mod native;
 mod schema;
 mod stored;
 

@@ -1,0 +1,88 @@
+//! A plugin's types in the words of the native protocol.
+
+use std::collections::BTreeMap;
+
+use nixops4_proto::native::{
+    DataSourceSpec, Describe, Described, InputSpec, OptionalOperation, OutputSpec, ResourceTypeSpec,
+};
+
+use crate::schema::{Block, Field, FieldKind, Kind, SchemaError, Schemas};
+
+const OPERATIONS: [OptionalOperation; 7] = [
+    OptionalOperation::Validate,
+    OptionalOperation::Upgrade,
+    OptionalOperation::Read,
+    OptionalOperation::Plan,
+    OptionalOperation::Update,
+    OptionalOperation::Delete,
+    OptionalOperation::Import,
+];
+
+/// Describes the types that are asked for. All of them would often be thousands.
+pub(super) fn describe(schemas: &Schemas, asked: &Describe) -> Result<Described, SchemaError> {
+    let mut described = Described {
+        validates_config: true,
+        more: true,
+        ..Described::default()
+    };
+    if let Some(provider) = schemas.get(Kind::Provider, "")? {
+        described.config = inputs(&provider.block);
+    }
+    for name in &asked.types {
+        if let Some(schema) = schemas.get(Kind::Resource, name)? {
+            let spec = ResourceTypeSpec {
+                inputs: inputs(&schema.block),
+                outputs: outputs(&schema.block),
+                require_state: true,
+                schema_version: schema.version,
+                operations: OPERATIONS.to_vec(),
+                ..ResourceTypeSpec::default()
+            };
+            described.resource_types.insert(name.clone(), spec);
+        }
+        if let Some(schema) = schemas.get(Kind::DataSource, name)? {
+            let (inputs, outputs) = (inputs(&schema.block), outputs(&schema.block));
+            let spec = DataSourceSpec {
+                inputs,
+                outputs,
+                ..DataSourceSpec::default()
+            };
+            described.data_sources.insert(name.clone(), spec);
+        }
+    }
+    Ok(described)
+}
+
+/// What can be set. Types are left to our own check, which converts as Terraform does.
+fn inputs(block: &Block) -> BTreeMap<String, InputSpec> {
+    let settable = block.fields().iter().filter_map(|field| {
+        let spec = match &field.kind {
+            FieldKind::Attribute(attribute) if attribute.optional || attribute.required => {
+                InputSpec {
+                    required: attribute.required,
+                    sensitive: attribute.sensitive,
+                    ..InputSpec::default()
+                }
+            }
+            FieldKind::Attribute(_) => return None,
+            FieldKind::Block(_) => InputSpec::default(),
+        };
+        Some((field.name.to_string(), spec))
+    });
+    settable.collect()
+}
+
+fn outputs(block: &Block) -> BTreeMap<String, OutputSpec> {
+    let output = |field: &Field| {
+        let sensitive =
+            matches!(&field.kind, FieldKind::Attribute(attribute) if attribute.sensitive);
+        (
+            field.name.to_string(),
+            OutputSpec {
+                sensitive,
+                ..OutputSpec::default()
+            },
+        )
+    };
+    block.fields().iter().map(output).collect()
+}
