@@ -4,6 +4,7 @@ mod args;
 mod command_error;
 mod commands;
 mod exit;
+mod memory;
 mod programs;
 mod root;
 mod run;
@@ -14,7 +15,7 @@ mod view;
 
 use std::process::ExitCode;
 
-use args::{Cli, ColorChoice, Command};
+use args::{Cli, ColorChoice, Command, StateCommand};
 use clap::{CommandFactory, Parser};
 use command_error::CommandError;
 use exit::Exit;
@@ -83,6 +84,16 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
         Command::Apply(args) => commands::apply::apply(args, show_trace).await,
         Command::Destroy(args) => commands::apply::destroy(args, show_trace).await,
         Command::Plan(args) => commands::plan::run(args, show_trace).await,
+        Command::Show(args) => commands::show::show(args, show_trace).await,
+        Command::Output(args) => commands::output::run(args, show_trace).await,
+        Command::State(StateCommand::List(args)) => commands::show::list(args, show_trace).await,
+        Command::State(StateCommand::Show(args)) => {
+            commands::show::state_show(args, show_trace).await
+        }
+        Command::State(StateCommand::Dump { member, root }) => {
+            commands::show::dump(member, root, show_trace).await
+        }
+        Command::State(StateCommand::Repair(args)) => commands::repair::run(args, show_trace).await,
         _ => Ok(Exit::Failed),
     }
 }

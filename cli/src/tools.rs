@@ -143,6 +143,13 @@ fn not_located(error: &LocateError) -> Diagnostic {
         .hint(not_found.hint.clone())
 }
 
+/// What is wrong with a state, and what to do about it.
+pub fn state_error(error: StateError) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(chain(&error));
+    diagnostic.hints = error.hints();
+    diagnostic
+}
+
 /// Opens state files.
 #[derive(Debug)]
 pub struct States {
@@ -220,11 +227,7 @@ impl States {
         path: &Path,
         access: StateAccess,
     ) -> Result<Arc<dyn StateStore>, Diagnostics> {
-        let opened = self.file(path, access).map_err(|error| {
-            let mut diagnostic = Diagnostic::error(chain(&error));
-            diagnostic.hints = error.hints();
-            diagnostic
-        })?;
+        let opened = self.file(path, access).map_err(state_error)?;
         for warning in &opened.warnings.0 {
             anstream::eprint!("{}", crate::ui::diagnostics::render(warning));
         }

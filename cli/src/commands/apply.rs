@@ -126,12 +126,22 @@ impl Approve for Approval {
             return true;
         }
         // Waiting for the answer must not keep the signals waiting.
-        tokio::task::spawn_blocking(ask).await.unwrap_or(false)
+        let answer = tokio::task::spawn_blocking(|| ask("Do this?")).await;
+        matches!(answer, Ok(Ok(true)))
     }
 }
 
-fn ask() -> bool {
-    anstream::eprint!("{} [y/N] ", paint(BOLD, "Do this?"));
+/// Asks a question that only yes answers.
+///
+/// # Errors
+/// Where there is no terminal to ask on.
+pub fn ask(question: &str) -> Result<bool, CommandError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CommandError::user(
+            "there is no terminal to ask on, and --yes is not given",
+        ));
+    }
+    anstream::eprint!("{} [y/N] ", paint(BOLD, question));
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
@@ -139,5 +149,5 @@ fn ask() -> bool {
     if !yes {
         anstream::eprintln!("Nothing was done.");
     }
-    yes
+    Ok(yes)
 }

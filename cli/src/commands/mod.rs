@@ -3,4 +3,7 @@ pub mod apply;
 pub mod eval;
 pub mod init;
 pub mod members;
+pub mod output;
 pub mod plan;
+pub mod repair;
+pub mod show;

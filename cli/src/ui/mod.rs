@@ -5,3 +5,4 @@ pub mod diagnostics;
 pub mod plan;
 pub mod progress;
 pub mod style;
+pub mod value;

@@ -4,14 +4,18 @@ use std::fmt::Write as _;
 
 use nixops4_core::plan::{Change, LeafChange, Shown, Side};
 use nixops4_core::provider::Action;
-use nixops4_core::value::{Kind, Value};
 use similar::{ChangeTag, TextDiff};
 
 use super::words;
 use crate::ui::style::{CREATE, DELETE, DIM, REPLACE, UPDATE, paint};
+use crate::ui::value::{SECRET, scalar};
 
 /// Longest path that values are still lined up after.
 const WIDEST: usize = 32;
+/// Longest value that is shown whole beside another.
+const LONGEST: usize = 120;
+/// How many outputs are named of those that only the provider decides.
+const NAMED: usize = 8;
 /// How many lines around a changed line of a text are shown.
 const CONTEXT: usize = 2;
 
@@ -35,7 +39,12 @@ pub fn render(text: &mut String, change: &Change) {
     let mut names: Vec<_> = decided.iter().map(|leaf| leaf.path.to_string()).collect();
     names.dedup();
     if !names.is_empty() {
-        let line = format!("known after apply: {}", names.join(", "));
+        let more = names.len().saturating_sub(NAMED);
+        names.truncate(NAMED);
+        let mut line = format!("known after apply: {}", names.join(", "));
+        if more > 0 {
+            let _ = write!(line, ", and {more} more");
+        }
         let _ = writeln!(text, "        {}", paint(DIM, line));
     }
 }
@@ -69,9 +78,12 @@ fn render_leaf(text: &mut String, leaf: &LeafChange, width: usize, creating: boo
         return;
     }
     let value = match (&leaf.before, &leaf.after) {
+        (Shown::Absent, Shown::Value(value)) | (Shown::Value(value), Shown::Absent) => {
+            scalar(value)
+        }
         (Shown::Absent, after) => show(after),
         (before, Shown::Absent) => show(before),
-        (Shown::Sensitive, Shown::Sensitive) => "(sensitive), another".to_owned(),
+        (Shown::Sensitive, Shown::Sensitive) => format!("{SECRET}, another"),
         (before, after) => format!("{} {} {}", show(before), paint(DIM, "->"), show(after)),
     };
     let _ = writeln!(text, "{start}{value}{forces}");
@@ -114,25 +126,20 @@ fn render_text(text: &mut String, before: &str, after: &str) {
 fn show(shown: &Shown) -> String {
     match shown {
         Shown::Absent => paint(DIM, "null"),
-        Shown::Sensitive => "(sensitive)".to_owned(),
+        Shown::Sensitive => SECRET.to_owned(),
         Shown::Unknown(from) if from.is_empty() => paint(DIM, "known after apply"),
         Shown::Unknown(from) => paint(
             DIM,
             format!("known after apply, from {}", words::list(from)),
         ),
-        Shown::Value(value) => scalar(value),
+        Shown::Value(value) => shorten(scalar(value)),
     }
 }
 
-/// A scalar (or an empty container) as it would stand in Nix.
-pub fn scalar(value: &Value) -> String {
-    match &value.kind {
-        Kind::Null => "null".to_owned(),
-        Kind::Bool(value) => value.to_string(),
-        Kind::Number(number) => number.to_string(),
-        Kind::String(text) => format!("{text:?}"),
-        Kind::List(_) => "[ ]".to_owned(),
-        Kind::Attrs(_) => "{ }".to_owned(),
-        Kind::Unknown => "known after apply".to_owned(),
+/// A long text in a line with others is cut; where it is alone it is shown whole.
+fn shorten(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
