@@ -23,6 +23,8 @@ let
   inherit (lib) showOption;
 
   isSensitive = builtins.isSensitive or (_: false);
+  # Messages leave out secrets themselves, so they can be shown even where secrets were compared.
+  throw = builtins.throwMessage or builtins.throw;
 
   last = list: elemAt list (length list - 1);
 

@@ -24,8 +24,13 @@ in
       description = "A file.";
       inputs.options = {
         name = required types.str "Its path.";
-        contents = required types.str "What is in it.";
+        contents = optional (types.nullOr types.str) null "What is in it.";
+        sensitive_contents = optional (types.nullOr types.str) null "What is in it, if that is secret.";
         mode = optional (types.nullOr types.str) null "Its permissions, in octal.";
+      };
+      outputs.options = {
+        path = required types.str "Its absolute path.";
+        sha256 = required types.str "The SHA-256 of its contents, in hexadecimal.";
       };
     };
     exec = {
@@ -37,7 +42,11 @@ in
         env = optional (types.attrsOf types.str) { } "Variables added to its environment.";
         once = optional types.bool false "Whether it runs only when the resource is created.";
       };
-      outputs.options.stdout = required types.str "What it wrote.";
+      outputs.options = {
+        stdout = required types.str "What it wrote to standard output.";
+        stderr = required types.str "The end of what it wrote to standard error.";
+        exit_code = required types.int "Its exit code.";
+      };
     };
     memo = {
       description = "A value that stays what it was when the resource was created.";

@@ -7,6 +7,7 @@
 //! Standard output carries the protocol of `nixops4_proto::evaluator` and nothing else; what
 //! evaluated text traces goes to standard error. Nothing is kept between two processes.
 
+mod builtins;
 mod error;
 mod eval_method;
 mod library;

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use nixops4_lang::{
-    AttrPath, Evaluator, ExternalKind, ExternalValue, Marks, PathStep, SourceId, Taint, Value,
+    AttrPath, Evaluator, ExternalKind, ExternalValue, Marks, PathStep, SourceId, Taint,
 };
 use nixops4_proto::path::{self, MemberPath, OutputRef};
 use nixops4_proto::tree;
@@ -154,12 +154,4 @@ fn marks(json: Option<&Json>) -> Result<Marks, String> {
         });
     }
     Ok(marks)
-}
-
-/// Registers `builtins.isKnown`: whether a value's outermost form can be had now.
-pub fn install_is_known(evaluator: &mut Evaluator) {
-    evaluator.register_builtin("isKnown", 1, |evaluator, args| {
-        let suspended = matches!(evaluator.force(&args[0]), Err(error) if error.is_suspended());
-        Ok(Value::Bool(!suspended))
-    });
 }

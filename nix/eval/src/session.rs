@@ -7,9 +7,10 @@ use nixops4_lang::{EvalError, Evaluator, Options, RealFs, Str, Value};
 use nixops4_proto::evaluator as wire;
 use nixops4_proto::path::MemberPath;
 
+use crate::builtins;
 use crate::error::{self, WireError};
 use crate::library;
-use crate::outputs::{self, Outputs};
+use crate::outputs::Outputs;
 
 /// The name of this program's own snippets in positions.
 pub const TEXT_NAME: &str = "nixops4";
@@ -61,7 +62,7 @@ impl Session {
         };
         let mut evaluator = Evaluator::new(Box::new(host), options);
         let outputs = Outputs::install(&mut evaluator);
-        outputs::install_is_known(&mut evaluator);
+        builtins::install(&mut evaluator);
         library::mount(&mut evaluator);
         Session {
             evaluator,

@@ -194,6 +194,28 @@ fn sensitive_values_are_marked_and_stay_so() {
 }
 
 #[test]
+fn conflicting_secrets_are_not_shown() {
+    let mut evaluator = Evaluator::load(
+        r#"[
+          ({ providers, lib, ... }: {
+            providers.local = { };
+            members.a = { type = providers.local.x; inputs.p = lib.sensitive "hunter2"; };
+          })
+          { members.a.inputs.p = "other"; }
+        ]"#,
+    );
+    let error = evaluator.component("a")["inputsError"].take();
+    let message = error["message"].as_str().expect("message");
+    assert!(
+        message.contains("`members.a.inputs.p' has conflicting"),
+        "{message}"
+    );
+    assert!(message.contains(": (sensitive)"), "{message}");
+    assert!(message.contains(": \"other\""), "{message}");
+    assert!(!error.to_string().contains("pw"), "{error}");
+}
+
+#[test]
 fn settings_of_resources_are_reported() {
     let mut evaluator = Evaluator::load(
         r#"{ members, providers, lib, ... }: {
