@@ -455,6 +455,17 @@ fn the_process_ends_with_its_input() {
 }
 
 #[test]
+fn the_process_ends_when_nobody_reads_its_answers() {
+    let mut evaluator = Evaluator::start(&[]);
+    let endless = "let go = n: go (n + 1); in go 0";
+    let source = json!({ "expr": { "text": endless, "base": "/" } });
+    let request =
+        json!({ "id": 9, "method": "eval", "params": { "source": source, "format": "nix" } });
+    evaluator.send(&request.to_string());
+    assert!(!evaluator.abandon().success());
+}
+
+#[test]
 fn the_tests_of_the_nix_code_pass() {
     let mut evaluator = Evaluator::start(&[]);
     for tests in ["lib/tests", "modules/tests"] {

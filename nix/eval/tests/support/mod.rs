@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub struct Evaluator {
     child: Child,
     requests: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    answers: Option<BufReader<ChildStdout>>,
     dir: tempfile::TempDir,
     last_id: u64,
 }
@@ -40,7 +40,7 @@ impl Evaluator {
             .spawn()
             .expect("evaluator");
         let requests = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("stdout"));
+        let answers = child.stdout.take().map(BufReader::new);
         let mut evaluator = Evaluator {
             child,
             requests,
@@ -88,9 +88,10 @@ impl Evaluator {
     /// The next answer.
     pub fn answer(&mut self) -> Answer {
         let mut items = Vec::new();
+        let answers = self.answers.as_mut().expect("open");
         loop {
             let mut line = String::new();
-            self.answers.read_line(&mut line).expect("a line");
+            answers.read_line(&mut line).expect("a line");
             let mut reply: Value = serde_json::from_str(&line).expect("JSON");
             if let Some(item) = reply.get_mut("item") {
                 items.push(item.take());
@@ -144,6 +145,13 @@ impl Evaluator {
         let position = self.ok("locate", params)["position"].take();
         let number = |name: &str| position[name].as_u64().expect("number");
         (number("line"), number("column"))
+    }
+
+    /// Closes both ends, as a parent that dies does, and waits for the process to end.
+    pub fn abandon(mut self) -> std::process::ExitStatus {
+        drop(self.requests.take());
+        drop(self.answers.take());
+        self.child.wait().expect("ended")
     }
 
     /// Ends the requests and waits for the process to end.
