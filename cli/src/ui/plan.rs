@@ -19,7 +19,7 @@ pub fn render(plan: &Plan) -> String {
     let _ = writeln!(text, "{}", paint(BOLD, summary(plan)));
     for change in &plan.changes {
         text.push('\n');
-        render_change(&mut text, change);
+        render_change(&mut text, plan, change);
     }
     if !plan.deferred.is_empty() {
         let _ = writeln!(text, "\n{}", paint(BOLD, "Later in the same run:"));
@@ -95,7 +95,7 @@ pub fn summary(plan: &Plan) -> String {
     }
 }
 
-fn render_change(text: &mut String, change: &Change) {
+fn render_change(text: &mut String, plan: &Plan, change: &Change) {
     let look = words::look(change);
     let kind = match change.mode {
         Mode::Managed => change.type_name.clone(),
@@ -113,6 +113,6 @@ fn render_change(text: &mut String, change: &Change) {
         }
     }
     if !matches!(change.action, Action::Delete | Action::Forget) {
-        leaves::render(text, change);
+        leaves::render(text, plan, change);
     }
 }

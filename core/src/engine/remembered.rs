@@ -39,7 +39,11 @@ pub async fn remembered(
     access: StateAccess,
 ) -> Result<Diagnosed<Vec<Remembered>>, Diagnostics> {
     let mut warnings = Diagnostics::default();
-    let walk = Walk { paths: vec![MemberPath::root()], recursive: true, inputs: false };
+    let walk = Walk {
+        paths: vec![MemberPath::root()],
+        recursive: true,
+        inputs: false,
+    };
     let wanted = match walked(evaluator, walk).await {
         Ok(walked) => Wanted::of(&walked.components, &mut warnings),
         Err(error) => return Err(error.to_diagnostic().into()),
@@ -47,14 +51,23 @@ pub async fn remembered(
     let mut found = Vec::new();
     if wanted.default || wanted.handlers.is_empty() {
         let store = states.open_default(access).await?;
-        found.push(Remembered { handler: None, store });
+        found.push(Remembered {
+            handler: None,
+            store,
+        });
     }
     for handler in handlers(evaluator, &wanted.handlers, &mut warnings).await? {
         let member = handler.member.clone();
         let store = states.open(handler, access).await?;
-        found.push(Remembered { handler: Some(member), store });
+        found.push(Remembered {
+            handler: Some(member),
+            store,
+        });
     }
-    Ok(Diagnosed { value: found, warnings })
+    Ok(Diagnosed {
+        value: found,
+        warnings,
+    })
 }
 
 /// The states that components name.
@@ -71,7 +84,10 @@ impl Wanted {
         // Parents come before members.
         let mut inherited: BTreeMap<MemberPath, StateChoice> = BTreeMap::new();
         for component in components {
-            let outer = component.path.parent().and_then(|parent| inherited.get(&parent).cloned());
+            let outer = component
+                .path
+                .parent()
+                .and_then(|parent| inherited.get(&parent).cloned());
             let own = match &component.kind {
                 ComponentKind::Composite(composite) => &composite.state,
                 ComponentKind::Resource(resource) => &resource.state,
@@ -139,21 +155,35 @@ async fn handlers(
     if members.is_empty() {
         return Ok(Vec::new());
     }
-    let walk = Walk { paths: members.iter().cloned().collect(), recursive: false, inputs: true };
-    let Walked { components, providers } =
-        walked(evaluator, walk).await.map_err(|error| error.to_diagnostic())?;
+    let walk = Walk {
+        paths: members.iter().cloned().collect(),
+        recursive: false,
+        inputs: true,
+    };
+    let Walked {
+        components,
+        providers,
+    } = walked(evaluator, walk)
+        .await
+        .map_err(|error| error.to_diagnostic())?;
     let mut handlers = Vec::new();
     for component in components {
-        let Component { path, kind, refs, position } = component;
+        let Component {
+            path,
+            kind,
+            refs,
+            position,
+        } = component;
         let problem = match kind {
-            ComponentKind::Resource(resource) => match describe(&path, &resource, &providers, &refs)
-            {
-                Ok(handler) => {
-                    handlers.push(handler);
-                    continue;
+            ComponentKind::Resource(resource) => {
+                match describe(&path, &resource, &providers, &refs) {
+                    Ok(handler) => {
+                        handlers.push(handler);
+                        continue;
+                    }
+                    Err(problem) => problem,
                 }
-                Err(problem) => problem,
-            },
+            }
             ComponentKind::Failed { error } => from_eval_error(&error),
             ComponentKind::Composite(_) | ComponentKind::Unknown { .. } => {
                 Diagnostic::error("this is no state handler, or not yet")
@@ -181,8 +211,10 @@ fn describe(
         None => Value::null(),
     };
     if !inputs.is_wholly_known() {
-        return Err(Diagnostic::error("what this state handler remembers cannot be looked at")
-            .detail("Its inputs need outputs that have to be planned first."));
+        return Err(
+            Diagnostic::error("what this state handler remembers cannot be looked at")
+                .detail("Its inputs need outputs that have to be planned first."),
+        );
     }
     let provider = providers
         .get(&resource.provider)
@@ -204,16 +236,30 @@ mod tests {
     use super::*;
 
     fn component(path: &str, kind: ComponentKind) -> Component {
-        Component { path: path.parse().expect("path"), kind, refs: vec![], position: None }
+        Component {
+            path: path.parse().expect("path"),
+            kind,
+            refs: vec![],
+            position: None,
+        }
     }
 
     fn resource(path: &str, state: StateChoice) -> Component {
-        let resource = Resource { state, ..Resource::default() };
+        let resource = Resource {
+            state,
+            ..Resource::default()
+        };
         component(path, ComponentKind::Resource(Box::new(resource)))
     }
 
     fn composite(path: &str, state: StateChoice) -> Component {
-        component(path, ComponentKind::Composite(Composite { state, ..Composite::default() }))
+        component(
+            path,
+            ComponentKind::Composite(Composite {
+                state,
+                ..Composite::default()
+            }),
+        )
     }
 
     #[test]
@@ -231,7 +277,13 @@ mod tests {
             &mut warnings,
         );
         let handlers = ["state", "web.own"].map(|path| path.parse().expect("path"));
-        assert_eq!(wanted, Wanted { handlers: handlers.into(), default: false });
+        assert_eq!(
+            wanted,
+            Wanted {
+                handlers: handlers.into(),
+                default: false
+            }
+        );
         let wanted = Wanted::of(&[resource("a", StateChoice::Inherit)], &mut warnings);
         assert!(wanted.default);
     }

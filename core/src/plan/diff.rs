@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Change, LeafChange, Shown, Side};
-use crate::AttrPath;
+use super::model::{Change, LeafChange, Plan, Shown, Side};
 use crate::provider::Action;
 use crate::value::{Kind, Marks, Provenance, Value};
+use crate::{AttrPath, OutputRef};
 
 /// The leaves of one value, with the marks and provenance that they have from around them.
 type Leaves = BTreeMap<AttrPath, Leaf>;
@@ -18,6 +18,39 @@ struct Leaf {
     value: Value,
     marks: Marks,
     provenance: Provenance,
+}
+
+impl Plan {
+    /// The leaves of one of the changes, inputs first, by path. Of an unknown leaf only those
+    /// outputs are named that this plan does not know, not everything it was made from.
+    pub fn leaves(&self, change: &Change) -> Vec<LeafChange> {
+        let mut leaves = change.leaves();
+        for leaf in &mut leaves {
+            for shown in [&mut leaf.before, &mut leaf.after] {
+                if let Shown::Unknown(outputs) = shown
+                    && outputs.iter().any(|output| self.leaves_open(output))
+                {
+                    outputs.retain(|output| self.leaves_open(output));
+                }
+            }
+        }
+        leaves
+    }
+
+    /// Whether an output, or a part of it, is unknown by what is planned.
+    fn leaves_open(&self, output: &OutputRef) -> bool {
+        let start = self
+            .changes
+            .partition_point(|change| change.member < output.member);
+        let of_member = self.changes[start..]
+            .iter()
+            .take_while(|c| c.member == output.member);
+        let mut current = of_member.filter(|change| change.deposed.is_none());
+        current.any(|change| {
+            let planned = change.planned.outputs.get(&output.path);
+            planned.is_none_or(|value| !value.is_wholly_known())
+        })
+    }
 }
 
 impl Change {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::session::{Batch, ProviderId, Session};
-use super::values::same;
+use super::values::has_drifted;
 use super::work::{Done, Work};
 use crate::engine::{Interrupt, Tools};
 use crate::evaluate::{Evaluate, EvaluateError};
@@ -198,12 +198,12 @@ impl Driver<'_> {
                     (Ok(read), Some(object)) => match &read.value {
                         None => Found::Gone,
                         Some(state)
-                            if same(&state.outputs, &object.state.outputs)
-                                && same(&state.inputs, &object.state.inputs) =>
+                            if has_drifted(&object.state.outputs, &state.outputs)
+                                || has_drifted(&object.state.inputs, &state.inputs) =>
                         {
-                            Found::Same
+                            Found::Changed
                         }
-                        Some(_) => Found::Changed,
+                        Some(_) => Found::Same,
                     },
                     _ => Found::Same,
                 };

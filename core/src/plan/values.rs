@@ -98,3 +98,30 @@ fn contradicts(planned: &Value, actual: &Value, path: &mut crate::AttrPath) -> b
         (planned, actual) => planned != actual,
     }
 }
+/// Whether something that was there has been changed or taken away.
+///
+/// What was empty and is filled in now, or is empty in another way (`null`, `""`, no elements), is
+/// no change that anyone made: providers differ in how they report what is not set.
+pub(crate) fn has_drifted(before: &Value, after: &Value) -> bool {
+    match (&before.kind, &after.kind) {
+        _ if is_empty(before) => false,
+        (Kind::Attrs(a), Kind::Attrs(b)) => a.iter().any(|(name, before)| match b.get(name) {
+            Some(after) => has_drifted(before, after),
+            None => !is_empty(before),
+        }),
+        (Kind::List(a), Kind::List(b)) => {
+            a.len() != b.len() || a.iter().zip(b).any(|(a, b)| has_drifted(a, b))
+        }
+        (a, b) => a != b,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match &value.kind {
+        Kind::Null => true,
+        Kind::String(text) => text.is_empty(),
+        Kind::List(elements) => elements.is_empty(),
+        Kind::Attrs(attrs) => attrs.values().all(is_empty),
+        Kind::Bool(_) | Kind::Number(_) | Kind::Unknown => false,
+    }
+}

@@ -52,7 +52,7 @@ impl Reporter {
     pub fn plan(&self, plan: &Plan) {
         self.send(Event::WavePlanned { wave: plan.wave });
         for change in &plan.changes {
-            self.send_with(|| Event::PlannedChange(change.into()));
+            self.send_with(|| Event::PlannedChange(planned_change(plan, change)));
         }
         for deferred in &plan.deferred {
             self.send_with(|| Event::Deferred {
@@ -105,21 +105,19 @@ impl From<&Plan> for PlanSummary {
     }
 }
 
-impl From<&Change> for nixops4_proto::events::PlannedChange {
-    fn from(change: &Change) -> Self {
-        Self {
-            member: change.member.clone(),
-            action: change.action.into(),
-            reason: change.reason.to_string(),
-            mode: change.mode,
-            resource_type: change.type_name.clone(),
-            provider: change.provider.clone(),
-            moved_from: change.moved_from.clone(),
-            deposed: change.deposed.as_ref().map(ToString::to_string),
-            create_before_destroy: change.create_before_destroy && change.action == Action::Replace,
-            leaves: change.leaves().iter().map(Leaf::from).collect(),
-            position: change.position.clone(),
-        }
+fn planned_change(plan: &Plan, change: &Change) -> nixops4_proto::events::PlannedChange {
+    nixops4_proto::events::PlannedChange {
+        member: change.member.clone(),
+        action: change.action.into(),
+        reason: change.reason.to_string(),
+        mode: change.mode,
+        resource_type: change.type_name.clone(),
+        provider: change.provider.clone(),
+        moved_from: change.moved_from.clone(),
+        deposed: change.deposed.as_ref().map(ToString::to_string),
+        create_before_destroy: change.create_before_destroy && change.action == Action::Replace,
+        leaves: plan.leaves(change).iter().map(Leaf::from).collect(),
+        position: change.position.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nixops4_core::plan::{Change, LeafChange, Shown, Side};
+use nixops4_core::plan::{Change, LeafChange, Plan, Shown, Side};
 use nixops4_core::provider::Action;
 use similar::{ChangeTag, TextDiff};
 
@@ -20,8 +20,8 @@ const NAMED: usize = 8;
 const CONTEXT: usize = 2;
 
 /// Writes the leaves below the line of their change.
-pub fn render(text: &mut String, change: &Change) {
-    let leaves = change.leaves();
+pub fn render(text: &mut String, plan: &Plan, change: &Change) {
+    let leaves = plan.leaves(change);
     let (decided, shown): (Vec<_>, Vec<_>) = leaves.into_iter().partition(is_decided_by_provider);
     let width = shown
         .iter()
