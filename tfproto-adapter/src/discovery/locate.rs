@@ -86,6 +86,16 @@ pub struct NotFound {
     pub hint: String,
 }
 
+impl LocateError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::NotFound(not_found) => Some(&not_found.hint),
+            _ => None,
+        }
+    }
+}
+
 /// Finds the newest plugin that will do.
 pub fn locate(request: &Request, environment: &Environment) -> Result<Located, LocateError> {
     let config = CliConfig::load(environment)?;
@@ -348,7 +358,7 @@ impl fmt::Display for NotFound {
         for Tried { place, outcome } in &self.tried {
             write!(f, "\n  {place}: {outcome}")?;
         }
-        write!(f, "\nhint: {}", self.hint)
+        Ok(())
     }
 }
 

@@ -104,7 +104,7 @@ impl Arguments {
                 provider: kind.clone(),
                 call: String::new(),
                 message: format!("{error}{}", cause.unwrap_or_default()),
-                hints: Vec::new(),
+                hints: error.hint().map(str::to_owned).into_iter().collect(),
                 in_doubt: false,
             }
         })?;

@@ -319,6 +319,12 @@ impl TfInstance {
             ApplyKind::Delete => Value::Null,
             _ => session.decode(call, block, plan.planned_state.as_ref())?,
         };
+        if planned.is_null() && apply.kind != ApplyKind::Delete {
+            // To the plugin this would be a deletion.
+            return Err(session
+                .error(call, "the plan has no planned state".to_owned())
+                .into());
+        }
         let request = v6::apply_resource_change::Request {
             type_name: managed.name.clone(),
             prior_state: Some(session.encode(call, block, &prior.value)?),

@@ -1,5 +1,6 @@
 //! The adapter as core sees it, over the fake plugin: values in, values out.
 
+mod contract;
 mod faults;
 mod life;
 mod native;

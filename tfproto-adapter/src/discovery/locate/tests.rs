@@ -77,8 +77,13 @@ impl World {
     fn error(&self, source: &str, version: &str) -> String {
         let error = self.locate(source, version).expect_err("no plugin");
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        format!("{error}{}", cause.unwrap_or_default())
-            .replace(&self.0.path().display().to_string(), "~")
+        let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+        format!(
+            "{error}{}{}",
+            cause.unwrap_or_default(),
+            hint.unwrap_or_default()
+        )
+        .replace(&self.0.path().display().to_string(), "~")
     }
 
     fn shorten(&self, path: &Path) -> String {
