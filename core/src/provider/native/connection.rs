@@ -69,7 +69,7 @@ pub(super) struct Lost {
     pub(super) message: String,
     /// Whether what it wrote looks like version 0 of the protocol.
     pub(super) speaks_zero: bool,
-    /// Whether it simply ended.
+    /// Whether it ended by itself, with an exit status.
     pub(super) exited: bool,
 }
 
@@ -88,6 +88,8 @@ struct State {
     pending: BTreeMap<u64, oneshot::Sender<Result<RawReply, Lost>>>,
     /// Set once, when the program is gone.
     lost: Option<Lost>,
+    /// Whether a request has been written.
+    written: bool,
     /// Whether the first answer has come.
     greeted: bool,
     stray: Vec<String>,
@@ -311,6 +313,11 @@ impl Connection {
         }
     }
 
+    /// Whether any request has been written.
+    pub(super) fn has_written(&self) -> bool {
+        self.shared.state().written
+    }
+
     /// What the program wrote last, beside the protocol.
     pub(super) fn last_words(&self) -> String {
         self.shared.last_words()
@@ -425,6 +432,7 @@ async fn write_requests(
             shared.deaf.notify_one();
             return;
         }
+        shared.state().written = true;
     }
 }
 
@@ -446,7 +454,7 @@ async fn read_answers(
             Lost {
                 message: ending.to_string(),
                 speaks_zero: false,
-                exited: true,
+                exited: matches!(ending, Ending::Exited { by_itself, .. } if by_itself),
             }
         }
     };

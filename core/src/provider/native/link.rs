@@ -32,7 +32,7 @@ pub(super) async fn start(program: &NativeProgram) -> Result<Link, ProviderError
         client: concat!("nixops4 ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let answer = tokio::time::timeout(program.hello_timeout, connection.call(&hello)).await;
-    let was_read = !unread.any();
+    let was_read = connection.has_written() && !unread.any();
     drop(unread);
     match answer {
         Ok(Ok(answer)) => greeted(program, &answer.value).map(|()| Link::V1(connection)),

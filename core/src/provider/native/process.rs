@@ -20,7 +20,7 @@ const LAST_WORDS: usize = 20;
 /// Longest piece of a line that is kept or shown.
 const MAX_SHOWN: usize = 400;
 /// How long a program whose output has ended may take to end.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A program that speaks the native provider protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
