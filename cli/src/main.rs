@@ -94,6 +94,8 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
             commands::show::dump(member, root, show_trace).await
         }
         Command::State(StateCommand::Repair(args)) => commands::repair::run(args, show_trace).await,
-        _ => Ok(Exit::Failed),
+        Command::Check(args) => commands::check::run(args, show_trace).await,
+        // Done before there was a runtime.
+        Command::Init(_) | Command::Completion { .. } => Ok(Exit::Done),
     }
 }
