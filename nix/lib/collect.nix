@@ -89,7 +89,7 @@ let
 
   # A module that is a function, applied to the arguments it asks for.
   apply =
-    args: key: f:
+    args: file: key: f:
     let
       more = removeAttrs (functionArgs f) args.names;
     in
@@ -101,7 +101,7 @@ let
         // mapAttrs (
           name: _:
           addErrorContext "while evaluating the module argument `${name}' in \"${key}\":" (
-            args.found.${name} or (errors.missingArgument key name)
+            args.found.${name} or (errors.missingArgument file key name)
           )
         ) more
       );
@@ -127,7 +127,7 @@ let
           inherit file key depth;
         }
       else
-        unify ctx file key depth (resultOf key (apply ctx.args key m))
+        unify ctx file key depth (resultOf key (apply ctx.args file key m))
     else if isList m then
       unify ctx file key depth { imports = m; }
     else if builtins.isPath m || isString m || m ? outPath then

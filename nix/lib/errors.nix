@@ -23,8 +23,26 @@ let
   inherit (lib) showOption;
 
   isSensitive = builtins.isSensitive or (_: false);
-  # Messages leave out secrets themselves, so they can be shown even where secrets were compared.
-  throw = builtins.throwMessage or builtins.throw;
+
+  # Ends evaluation. `places` are where users have to look: [ { set, name } ]. Messages leave out secrets themselves,
+  # so our own evaluator shows them even where secrets were compared.
+  fail =
+    places: hints: message:
+    if builtins ? throwMessage then
+      builtins.throwMessage { inherit places hints message; }
+    else
+      builtins.throw (concatStringsSep "\n" ([ message ] ++ hints));
+  throw = fail [ ] [ ];
+  placesOf =
+    loc: defs:
+    if loc == [ ] then
+      [ ]
+    else
+      map (d: {
+        set = d.from or { };
+        name = last loc;
+      }) (filter (d: isAttrs (d.from or { })) defs);
+  override = "Use `lib.mkForce value' or `lib.mkDefault value' to change the priority on any of these definitions.";
 
   last = list: elemAt list (length list - 1);
 
@@ -157,35 +175,36 @@ rec {
 
   wrongType =
     loc: type: values:
-    throw "A definition for option `${showOption loc}' is not of type `${article type}'. Definition values:${
-      showDefs loc (filter (d: !(type.check d.value)) values)
-    }";
+    let
+      bad = filter (d: !(type.check d.value)) values;
+    in
+    fail (placesOf loc bad) [ ]
+      "A definition for option `${showOption loc}' is not of type `${article type}'. Definition values:${showDefs loc bad}";
 
   conflict =
     loc: values:
-    throw ''
-      The option `${showOption loc}' has conflicting definition values:${showDefs loc values}
-      Use `lib.mkForce value' or `lib.mkDefault value' to change the priority on any of these definitions.'';
+    fail (placesOf loc values) [ override ]
+      "The option `${showOption loc}' has conflicting definition values:${showDefs loc values}";
 
   conflictingTypes =
     loc: values:
-    throw "The option `${showOption loc}' has conflicting option types in its definitions:${showDefs loc values}";
+    fail (placesOf loc values) [ ]
+      "The option `${showOption loc}' has conflicting option types in its definitions:${showDefs loc values}";
 
   notUnique =
     message: loc: values:
-    throw "The option `${showOption loc}' is defined multiple times while it's expected to be unique.${
-      if message == "" then "" else "\n${message}"
-    }\nDefinition values:${showDefs loc values}${
-      "\nUse `lib.mkForce value' or `lib.mkDefault value' to change the priority on any of these definitions."
-    }";
+    fail (placesOf loc values) [ override ]
+      "The option `${showOption loc}' is defined multiple times while it's expected to be unique.${
+        if message == "" then "" else "\n${message}"
+      }\nDefinition values:${showDefs loc values}";
 
   readOnly =
     loc: values:
-    throw "The option `${showOption loc}' is read-only, but it's set multiple times. Definition values:${showDefs loc values}";
+    fail (placesOf loc values) [ ] "The option `${showOption loc}' is read-only, but it's set multiple times. Definition values:${showDefs loc values}";
 
   notASet =
     loc: d:
-    throw "The option `${showOption loc}' is a group of options and needs an attribute set, but it is defined as ${showValue 1 d.value} in ${place loc d}.";
+    fail (placesOf loc [ d ]) [ ] "The option `${showOption loc}' is a group of options and needs an attribute set, but it is defined as ${showValue 1 d.value} in ${place loc d}.";
 
   configNotASet =
     file: sets:
@@ -224,19 +243,18 @@ rec {
         )
       );
       suggestion = nearest name (filter (n: n != "_module") known);
-      head' = "The option `${showOption loc}' does not exist. Definition values:${showDefs loc here}";
-    in
-    throw (
-      head'
-      + (
+      hint =
         if suggestion != null then
-          "\nDid you mean `${showOption (u.loc ++ [ suggestion ])}'?"
+          [ "Did you mean `${showOption (u.loc ++ [ suggestion ])}'?" ]
         else if !hasOptions then
-          "\nIt seems as if you're trying to declare an option by placing it into `config' rather than `options', or no module declares any option."
+          [
+            "It seems as if you're trying to declare an option by placing it into `config' rather than `options', or no module declares any option."
+          ]
         else
-          ""
-      )
-    );
+          [ ];
+    in
+    fail (placesOf loc here) hint
+      "The option `${showOption loc}' does not exist. Definition values:${showDefs loc here}";
 
   declaredTwice =
     loc: decls:
@@ -294,6 +312,6 @@ rec {
     throw "An element of `disabledModules' in `${toString file}' must be a path, a string or a module with a `key', but is a ${typeOf m}.";
 
   missingArgument =
-    key: name:
-    throw "The module in `${key}' asks for the argument `${name}', but nothing provides it (`_module.args.${name}' is not defined).";
+    file: key: name:
+    throw "The module in `${if file == "<unknown-file>" then key else toString file}' asks for the argument `${name}', but nothing provides it (`_module.args.${name}' is not defined).";
 }

@@ -83,6 +83,23 @@ let
           };
     };
 
+  # A component is a resource or a composite, not half of each.
+  contradictions =
+    self: path:
+    let
+      name = if path == [ ] then "The root" else "`${lib.concatStringsSep "." path}'";
+      has = values: isKnown values && values != { };
+    in
+    if isResource self then
+      if has self.config.members then
+        [ "${name} has a `type', so it is a resource and cannot have `members'." ]
+      else
+        [ ]
+    else if has self.config.inputs then
+      [ "${name} has `inputs' but no `type'. Set `type' to say what kind of resource it is, such as `providers.local.file'." ]
+    else
+      [ ];
+
   # What the evaluator process reads: everything about the component, nothing of it evaluated before it is asked for.
   export =
     self:
@@ -129,9 +146,9 @@ let
         dependsOn = map toPath config.dependsOn;
         importId = config.import.id;
       };
-      failedAssertions = map (a: a.message) (
-        filter (a: isKnown a.assertion && !a.assertion) config.assertions
-      );
+      failedAssertions =
+        map (a: a.message) (filter (a: isKnown a.assertion && !a.assertion) config.assertions)
+        ++ contradictions self path;
       inherit (config) operations;
     };
 in

@@ -1,6 +1,6 @@
 //! Small values read out of evaluated ones: paths, references, settings.
 
-use nixops4_lang::{ErrorKind, EvalError, Evaluator, Value};
+use nixops4_lang::{ErrorKind, EvalError, Evaluator, Span, Value};
 use nixops4_proto::evaluator::{Position, StateChoice};
 use nixops4_proto::path::{AttrPath, MemberPath, Step};
 
@@ -136,19 +136,25 @@ pub fn state_choice(evaluator: &mut Evaluator, value: &Value) -> Result<StateCho
 }
 
 /// The first of some places, `{ set, name }`, whose position is known.
-pub fn first_position(
-    evaluator: &mut Evaluator,
-    places: &Value,
-) -> Result<Option<Position>, EvalError> {
+pub fn first_place(evaluator: &mut Evaluator, places: &Value) -> Result<Option<Span>, EvalError> {
     for place in evaluator.list_of(places)?.iter() {
         let name = evaluator.select(place, "name")?;
         let name = evaluator.string_of(&name)?;
         let set = evaluator.select(place, "set")?;
-        if let Some(position) = attr_position(evaluator, &set, &name)? {
-            return Ok(Some(position));
+        if let Some(span) = attr_span(evaluator, &set, &name)? {
+            return Ok(Some(span));
         }
     }
     Ok(None)
+}
+
+/// The same in words.
+pub fn first_position(
+    evaluator: &mut Evaluator,
+    places: &Value,
+) -> Result<Option<Position>, EvalError> {
+    let place = first_place(evaluator, places)?;
+    Ok(place.and_then(|span| in_words(evaluator, span)))
 }
 
 /// Where an attribute was written.
@@ -157,9 +163,28 @@ pub fn attr_position(
     set: &Value,
     name: &str,
 ) -> Result<Option<Position>, EvalError> {
+    let span = attr_span(evaluator, set, name)?;
+    Ok(span.and_then(|span| in_words(evaluator, span)))
+}
+
+fn attr_span(
+    evaluator: &mut Evaluator,
+    set: &Value,
+    name: &str,
+) -> Result<Option<Span>, EvalError> {
     let attrs = evaluator.attrs_of(set)?;
-    let at = evaluator.attr_position(&attrs, name);
-    Ok(at.map(|at| crate::error::from_location(&at)))
+    let symbol = evaluator.symbol(name);
+    let start = attrs.get(symbol).map(|attr| attr.pos);
+    Ok(start.filter(|start| start.is_known()).map(|start| Span {
+        start,
+        len: name.len() as u32,
+    }))
+}
+
+fn in_words(evaluator: &Evaluator, span: Span) -> Option<Position> {
+    evaluator
+        .locate(span)
+        .map(|at| crate::error::from_location(&at))
 }
 
 fn invalid(message: String) -> EvalError {

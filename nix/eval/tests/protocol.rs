@@ -280,10 +280,26 @@ fn one_bad_member_hides_no_other() {
     assert_eq!(components[3]["error"]["message"], "never");
     let message = components[4]["error"]["message"].as_str().expect("message");
     assert!(message.starts_with("The option `members.wrong.inptus' does not exist."));
-    assert!(
-        message.ends_with("Did you mean `members.wrong.inputs'?"),
-        "{message}"
+    assert_eq!(
+        components[4]["error"]["hints"][0],
+        "Did you mean `members.wrong.inputs'?"
     );
+    assert_eq!(components[4]["error"]["position"]["line"], 5);
+}
+
+#[test]
+fn a_component_is_not_half_a_resource() {
+    let mut evaluator = Evaluator::load(
+        r#"{ providers, ... }: {
+          providers.local = { };
+          members.untyped.inputs.a = 1;
+          members.both = { type = providers.local.x; members.c = { }; };
+        }"#,
+    );
+    let components = evaluator.walk("");
+    let message = |index: usize| components[index]["error"]["message"].as_str();
+    assert!(message(1).is_some_and(|text| text.contains("`both' has a `type'")));
+    assert!(message(2).is_some_and(|text| text.contains("`untyped' has `inputs' but no `type'")));
 }
 
 #[test]
