@@ -31,6 +31,9 @@ pub struct Options {
     pub search_path: Vec<(String, PathBuf)>,
     /// How many evaluations may wait for each other. Only memory limits a larger number.
     pub max_depth: u32,
+    /// How many bytes values may take; what they are made of, such as text under construction,
+    /// comes on top.
+    pub max_memory: Option<usize>,
     /// Refuse what depends on the machine: environment, time, absolute paths of search entries.
     pub pure: bool,
     /// Whether `builtins.traceVerbose` says anything.
@@ -46,6 +49,7 @@ impl Default for Options {
         Options {
             search_path: Vec::new(),
             max_depth: 250_000,
+            max_memory: None,
             pure: false,
             trace_verbose: false,
             abort_on_warn: false,
@@ -331,6 +335,18 @@ impl Evaluator {
                 "evaluation was cancelled",
             ));
         }
-        Ok(())
+        self.check_room(0)
+    }
+
+    /// Whether that many more bytes may be taken.
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), EvalError> {
+        let Some(limit) = self.options.max_memory else {
+            return Ok(());
+        };
+        if crate::heap::live_bytes().saturating_add(bytes) <= limit {
+            return Ok(());
+        }
+        let message = format!("evaluation needs more memory than the {limit} bytes it may take");
+        Err(EvalError::new(ErrorKind::Limit, message))
     }
 }

@@ -21,9 +21,15 @@ const MAX_FREE_DEPTH: u32 = 64;
 type FreeFn = unsafe fn(NonNull<u8>);
 
 thread_local! {
+    static LIVE: Cell<usize> = const { Cell::new(0) };
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static QUEUED: Cell<bool> = const { Cell::new(false) };
     static QUEUE: RefCell<Vec<(NonNull<u8>, FreeFn)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many bytes the objects of this thread take.
+pub(crate) fn live_bytes() -> usize {
+    LIVE.get()
 }
 
 /// Frees one object now, or queues it when already deep inside other frees.
@@ -91,6 +97,7 @@ impl<T> Ref<T> {
     /// Moves `value` to the heap.
     #[inline]
     pub fn new(value: T) -> Self {
+        LIVE.set(LIVE.get().wrapping_add(mem::size_of::<RefBox<T>>()));
         let boxed = Box::new(RefBox {
             count: Cell::new(1),
             tag: Cell::new(0),
@@ -125,6 +132,7 @@ impl<T> Ref<T> {
     }
 
     unsafe fn free(object: NonNull<u8>) {
+        LIVE.set(LIVE.get().wrapping_sub(mem::size_of::<RefBox<T>>()));
         drop(unsafe { Box::from_raw(object.cast::<RefBox<T>>().as_ptr()) });
     }
 }
@@ -245,7 +253,9 @@ impl<H, T> Slice<H, T> {
             let len = object.as_ref().len as usize;
             ptr::drop_in_place(ptr::slice_from_raw_parts_mut(Self::items(object), len));
             ptr::drop_in_place(&raw mut (*object.as_ptr()).head);
-            alloc::dealloc(object.as_ptr().cast(), Self::layout(len));
+            let layout = Self::layout(len);
+            LIVE.set(LIVE.get().wrapping_sub(layout.size()));
+            alloc::dealloc(object.as_ptr().cast(), layout);
         }
     }
 }
@@ -335,6 +345,7 @@ impl<H, T> SliceBuilder<H, T> {
         if len < capacity {
             object = Self::shrink(object, len, capacity);
         }
+        LIVE.set(LIVE.get().wrapping_add(Slice::<H, T>::layout(len).size()));
         unsafe {
             object.as_ptr().write(SliceBox {
                 count: Cell::new(1),

@@ -153,6 +153,9 @@ pub type Context = BTreeSet<ContextElement>;
 pub struct Str(Slice<Option<Rc<Context>>, u8>);
 
 impl Str {
+    /// The longest string there is.
+    pub(crate) const MAX_LEN: usize = u32::MAX as usize;
+
     /// A string without context.
     pub fn new(bytes: impl AsRef<[u8]>) -> Str {
         Str(Slice::from_slice(None, bytes.as_ref()))

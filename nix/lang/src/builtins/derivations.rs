@@ -287,10 +287,10 @@ impl Request {
         evaluator.json_into(&Value::String(name), true, &mut key)?;
         let mut json = StringBuilder::default();
         evaluator.json_into(value, true, &mut json)?;
-        let json = json.finish();
+        let json = json.finish()?;
         self.take_context(&json);
         if let Some(fields) = &mut self.json {
-            fields.insert(key.finish().as_bytes().to_vec(), json);
+            fields.insert(key.finish()?.as_bytes().to_vec(), json);
         }
         let plain = |evaluator: &mut Evaluator| {
             evaluator

@@ -20,7 +20,7 @@ pub(super) const TABLE: &Table = &[
 fn to_json(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let mut out = StringBuilder::default();
     evaluator.json_into(&args[0], true, &mut out)?;
-    Ok(Value::String(out.finish()))
+    Ok(Value::String(out.finish()?))
 }
 
 impl Evaluator {
@@ -28,7 +28,7 @@ impl Evaluator {
     pub fn to_json(&mut self, value: &Value) -> Result<String, EvalError> {
         let mut out = StringBuilder::default();
         self.json_into(value, false, &mut out)?;
-        Ok(out.finish().to_text().into_owned())
+        Ok(out.finish()?.to_text().into_owned())
     }
 
     pub(super) fn json_into(

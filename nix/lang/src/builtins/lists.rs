@@ -38,8 +38,9 @@ fn map(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         return Ok(Value::List(list));
     }
     let mut builder = List::builder(list.len());
+    let function = evaluator.function_of(&args[0])?;
     let batch = Ref::new(Batch {
-        function: args[0].clone(),
+        function,
         over: Over::List(list.clone()),
     });
     for (index, _) in (0..).zip(list.iter()) {
@@ -172,14 +173,19 @@ fn merge_sort(
     Ok(sorted)
 }
 
+/// What one item of a generated list takes: its place in the list, and a thunk.
+const BYTES_PER_ITEM: usize = 40;
+
 fn gen_list(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let len = evaluator.int_of(&args[1])?;
     let Ok(count) = u32::try_from(len) else {
         let message = format!("cannot create list of size {len}");
         return Err(EvalError::new(ErrorKind::Value, message));
     };
+    evaluator.check_room(count as usize * BYTES_PER_ITEM)?;
+    let function = evaluator.function_of(&args[0])?;
     let batch = Ref::new(Batch {
-        function: args[0].clone(),
+        function,
         over: Over::Numbers,
     });
     let mut builder = List::builder(count as usize);

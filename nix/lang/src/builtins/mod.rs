@@ -82,7 +82,11 @@ impl Builtin {
     pub(crate) fn run(&self, evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         match self.code {
             Code::Native(function) => function(evaluator, args),
-            Code::Embedded(function) => function(evaluator, args),
+            Code::Embedded(function) => {
+                // What an embedder gives back may still be a thunk.
+                let value = function(evaluator, args)?;
+                evaluator.force(&value)
+            }
         }
     }
 }

@@ -74,7 +74,7 @@ fn concat_strings_sep(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     }
     match awaiting {
         Some(error) => Err(error),
-        None => Ok(Value::String(builder.finish())),
+        None => evaluator.string_value(builder),
     }
 }
 
@@ -119,7 +119,7 @@ fn replace_strings(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         }
         at += taken;
     }
-    Ok(Value::String(builder.finish()))
+    evaluator.string_value(builder)
 }
 
 fn base_name_of(evaluator: &mut Evaluator, args: &[Value]) -> Eval {

@@ -24,7 +24,7 @@ fn to_xml(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     document.xml.open("expr", &[]);
     document.value(evaluator, &args[0])?;
     document.context.push_bytes(&document.xml.finish());
-    Ok(Value::String(document.context.finish()))
+    Ok(Value::String(document.context.finish()?))
 }
 
 struct Document {

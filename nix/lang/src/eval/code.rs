@@ -526,7 +526,7 @@ impl Evaluator {
         }
         match failed {
             Some(error) => Err(error),
-            None => Ok(Value::String(builder.finish())),
+            None => self.string_value(builder),
         }
     }
 
@@ -538,7 +538,7 @@ impl Evaluator {
             self.coerce_into(&value, coercion, &mut text)
                 .map_err(|error| error.at(part.span))?;
         }
-        let text = text.finish();
+        let text = text.finish()?;
         if text.context().is_some() {
             let message = "a string that refers to a store path cannot be appended to a path";
             return Err(EvalError::new(ErrorKind::Value, message));

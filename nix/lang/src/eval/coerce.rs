@@ -68,12 +68,24 @@ impl StringBuilder {
         self.push_context(&one);
     }
 
-    pub(crate) fn finish(self) -> Str {
-        Str::with_shared_context(&self.bytes, self.context)
+    pub(crate) fn finish(self) -> Eval<Str> {
+        if self.bytes.len() > Str::MAX_LEN {
+            return Err(EvalError::new(
+                ErrorKind::Limit,
+                "a string of more than 4 GB",
+            ));
+        }
+        Ok(Str::with_shared_context(&self.bytes, self.context))
     }
 }
 
 impl Evaluator {
+    /// A string that was built, unless it takes more memory than there may be.
+    pub(crate) fn string_value(&self, builder: StringBuilder) -> Eval {
+        self.check_room(builder.bytes.len())?;
+        Ok(Value::String(builder.finish()?))
+    }
+
     /// The value as a string, with its context.
     pub(crate) fn coerce(&mut self, value: &Value, coercion: Coercion) -> Eval<Str> {
         let value = self.force(value)?;
@@ -82,7 +94,7 @@ impl Evaluator {
         }
         let mut builder = StringBuilder::default();
         self.coerce_into(&value, coercion, &mut builder)?;
-        Ok(builder.finish())
+        builder.finish()
     }
 
     pub(crate) fn coerce_into(

@@ -124,7 +124,7 @@ impl Evaluator {
                 let mut builder = StringBuilder::default();
                 self.coerce_into(&left, coercion, &mut builder)?;
                 self.coerce_into(&right, coercion, &mut builder)?;
-                Ok(Value::String(builder.finish()))
+                self.string_value(builder)
             }
         }
     }
@@ -144,6 +144,7 @@ impl Evaluator {
             (Value::List(a), Value::List(b)) if b.is_empty() => Ok(Value::List(a.clone())),
             (Value::List(a), Value::List(b)) if a.is_empty() => Ok(Value::List(b.clone())),
             (Value::List(a), Value::List(b)) => {
+                self.check_room((a.len() + b.len()) * std::mem::size_of::<Value>())?;
                 let mut builder = List::builder(a.len() + b.len());
                 a.iter()
                     .chain(b.iter())

@@ -6,6 +6,11 @@ use super::{check, outcome, with_files};
 fn lists() {
     check(&[
         ("map (x: x * 2) [ 1 2 ]", "[ 2 4 ]"),
+        (
+            "builtins.length (map 1 [ 1 ])",
+            "error: expected a function but found an integer: 1",
+        ),
+        ("map 1 [ ]", "[ ]"),
         ("builtins.filter (x: x > 1) [ 1 2 3 ]", "[ 2 3 ]"),
         ("builtins.foldl' (a: x: a ++ [ x ]) [ ] [ 1 2 ]", "[ 1 2 ]"),
         ("builtins.foldl' (a: x: x) (throw \"never\") [ 1 ]", "1"),

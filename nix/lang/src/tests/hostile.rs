@@ -121,6 +121,31 @@ fn random_text_never_ends_the_process() {
 }
 
 #[test]
+fn memory_is_limited() {
+    let options = Options {
+        max_memory: Some(20_000_000),
+        ..Options::default()
+    };
+    for text in [
+        "builtins.length (builtins.genList (x: x) 4000000000)",
+        "let f = acc: f (acc ++ acc); in f [ 1 ]",
+        "let f = s: f (s + s); in f \"text\"",
+        "let f = n: { a = n; b = f (n + 1); }; in builtins.deepSeq (f 0) 1",
+        "builtins.length (builtins.foldl' (a: x: a ++ a) [ 1 ] (builtins.genList (x: x) 40))",
+        "builtins.foldl' (a: x: a + a) \"text\" (builtins.genList (x: x) 40)",
+    ] {
+        let mut evaluator = Evaluator::new(Box::new(MemoryHost::default()), options.clone());
+        let error = evaluator
+            .eval_str(text, "test", Path::new("/"))
+            .expect_err(text);
+        assert!(
+            error.message().contains("more memory than"),
+            "{text}: {error}"
+        );
+    }
+}
+
+#[test]
 fn endless_values_end_in_an_error() {
     let mut evaluator = evaluator();
     for text in [
