@@ -33,6 +33,15 @@ let
     loc:
     genList (i: elemAt loc (rootDepth + 2 * i + 1)) ((length loc - rootDepth) / 2);
 
+  resourceType = lib.mkOptionType {
+    name = "resourceType";
+    description = "type of resources, such as providers.aws.aws_vpc";
+    descriptionClass = "noun";
+    check = x: isAttrs x && x ? _type && x._type == "nixops4ResourceType";
+    merge = lib.mergeOneOption;
+    isPlain = true;
+  };
+
   isResource = self: self.config.resourceType != null;
 
   # A component, its path as a list of names, or its path as text.
@@ -157,7 +166,7 @@ in
   _class = "nixops4Component";
   options = {
     type = mkOption {
-      type = types.nullOr types.raw;
+      type = types.nullOr resourceType;
       default = null;
       description = "What kind of resource this is, such as `providers.aws.aws_vpc`. A component without it is a composite.";
     };
