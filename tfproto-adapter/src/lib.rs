@@ -1,4 +1,21 @@
 //! The tfproto adapter: provider plugins of Terraform and OpenTofu as NixOps4 providers.
+//!
+//! ```text
+//! core's Provider trait
+//!    │
+//! provider ──► check (inputs against the schema) ──► lifecycle (what may be planned and applied)
+//!    │
+//!    ├── discovery, cliconfig: where the plugin is        schema, cache: what it has
+//!    │
+//! client: a method per call, in protocol 6 ──► v5: the same in protocol 5
+//!    │          convert, cty: values, paths and complaints on the wire
+//!    │
+//! launch: process ─► handshake ─► tls ─► connection       log: what the plugin has to say
+//! ```
+//!
+//! Above `client` nobody knows which protocol version a plugin speaks; above `provider` nobody knows
+//! that there is one. A call that fails says why in [`error`]; what a plugin complains about is a
+//! value, not an error.
 
 pub mod cache;
 pub mod check;
