@@ -1,4 +1,5 @@
 //! Whole runs of the `nixops4` program, as a user would start it.
 
+mod bad_input;
 mod basics;
 mod main_job;
