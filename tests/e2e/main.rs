@@ -2,4 +2,6 @@
 
 mod bad_input;
 mod basics;
+mod deferred;
+mod killed;
 mod main_job;
