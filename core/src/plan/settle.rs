@@ -34,6 +34,7 @@ impl Session {
     pub(crate) fn settle(&mut self) {
         self.settle_targets();
         self.settle_absent();
+        self.settle_untold();
         loop {
             self.settle_by_others();
             if self.open_nodes().next().is_none() || !self.settle_cycle() {
@@ -64,6 +65,19 @@ impl Session {
     fn settle_absent(&mut self) {
         for node in &mut self.nodes {
             if matches!(node.kind, NodeKind::Absent) && node.status.is_open() {
+                node.status = Status::Settled;
+            }
+        }
+    }
+
+    /// What cannot tell yet what it is has made nothing but what the state knows of, and that is
+    /// deleted from there.
+    fn settle_untold(&mut self) {
+        if !self.destroy {
+            return;
+        }
+        for node in &mut self.nodes {
+            if matches!(node.kind, NodeKind::Unknown) && node.status.is_open() {
                 node.status = Status::Settled;
             }
         }
