@@ -6,7 +6,7 @@ use nixops4_core::state::{OpenIntent, Snapshot, query};
 
 use crate::args::RootArgs;
 use crate::command_error::CommandError;
-use crate::tools::States;
+use crate::tools::{Providers, States};
 use crate::{root, session, ui};
 
 /// The states of a deployment.
@@ -24,12 +24,15 @@ impl Memory {
         let file = args.file.as_deref();
         let root = root::find(file, &session::current_dir()?)?;
         let factory = States::new(&root.base);
+        let providers = Providers::new(&root.base);
         let evaluator = match session::load(file, show_trace).await {
             Ok((evaluator, _)) => evaluator,
             Err(error) => {
                 anstream::eprint!("{}", ui::diagnostics::render_all(&error.diagnostics));
                 anstream::eprintln!("Only the default state is looked at.");
-                let store = factory.open_default(access).await?;
+                let opened = factory.open_default(access).await?;
+                anstream::eprint!("{}", ui::diagnostics::render_all(&opened.warnings));
+                let store = opened.value;
                 return Ok(Self {
                     states: vec![Remembered {
                         handler: None,
@@ -38,7 +41,7 @@ impl Memory {
                 });
             }
         };
-        let opened = remembered(&*evaluator, &factory, access).await?;
+        let opened = remembered(&*evaluator, &providers, &factory, access).await?;
         anstream::eprint!("{}", ui::diagnostics::render_all(&opened.warnings));
         Ok(Self {
             states: opened.value,

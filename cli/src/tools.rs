@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nixops4_core::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
-use nixops4_core::engine::{ProviderFactory, StateAccess, StateFactory, StateHandler};
+use nixops4_core::diagnostic::{Diagnosed, Diagnostic};
+use nixops4_core::engine::{ProviderFactory, StateAccess, StateFactory, StateHandler, StoreResult};
 use nixops4_core::provider::native::{NativeProgram, NativeProvider};
 use nixops4_core::provider::{Failure, Provider};
-use nixops4_core::state::{FileStore, Run, StateError, StateStore, WriteOptions};
+use nixops4_core::state::{
+    ChannelStore, FileStore, HandlerChannel, Run, StateError, StateStore, WriteOptions,
+};
 use nixops4_core::value::Value;
 use nixops4_proto::evaluator::ProviderProgram;
 use nixops4_tfproto::discovery::{
@@ -191,18 +193,28 @@ impl States {
 
 #[async_trait]
 impl StateFactory for States {
-    async fn open_default(&self, access: StateAccess) -> Result<Arc<dyn StateStore>, Diagnostics> {
+    async fn open_default(&self, access: StateAccess) -> StoreResult {
         self.open_file(Path::new(DEFAULT_STATE), access)
     }
 
-    async fn open(
-        &self,
-        handler: StateHandler,
-        access: StateAccess,
-    ) -> Result<Arc<dyn StateStore>, Diagnostics> {
-        let is_file =
-            handler.program == (ProviderProgram::Local {}) && handler.type_name == STATE_FILE;
-        if !is_file {
+    async fn open(&self, handler: StateHandler, access: StateAccess) -> StoreResult {
+        if let Some(provider) = handler.configured {
+            let channel = HandlerChannel {
+                provider,
+                type_name: handler.type_name,
+                inputs: handler.inputs,
+                outputs: Value::null(),
+            };
+            let place = handler.member.to_string();
+            let read_only = access == StateAccess::Read;
+            let opened =
+                ChannelStore::open(place, self.run.clone(), Arc::new(channel), read_only).await;
+            return match opened {
+                Ok(store) => Ok((Arc::new(store) as Arc<dyn StateStore>).into()),
+                Err(error) => Err(state_error(error).into()),
+            };
+        }
+        if handler.type_name != STATE_FILE {
             return Err(Diagnostic::error(format!(
                 "{} cannot keep state: {} is not a type of state handlers",
                 handler.member, handler.type_name
@@ -222,15 +234,11 @@ impl StateFactory for States {
 }
 
 impl States {
-    fn open_file(
-        &self,
-        path: &Path,
-        access: StateAccess,
-    ) -> Result<Arc<dyn StateStore>, Diagnostics> {
+    fn open_file(&self, path: &Path, access: StateAccess) -> StoreResult {
         let opened = self.file(path, access).map_err(state_error)?;
-        for warning in &opened.warnings.0 {
-            anstream::eprint!("{}", crate::ui::diagnostics::render(warning));
-        }
-        Ok(Arc::new(opened.value))
+        Ok(Diagnosed {
+            value: Arc::new(opened.value),
+            warnings: opened.warnings,
+        })
     }
 }

@@ -388,4 +388,37 @@ async fn states_are_where_components_say() {
     let changes: Vec<_> = plan.changes.iter().map(|c| c.member.to_string()).collect();
     assert_eq!(changes, ["c"]);
     engine.close().await;
+    lab.world.clear_calls();
+    let mut engine = lab.run(text);
+    let plan = engine.plan_destroy().await.expect("plan");
+    let report = engine.apply(plan, &mut approve_all).await;
+    assert!(report.is_success(), "{:?}", results(&report));
+    engine.close().await;
+    let mut effects = lab.world.effects();
+    effects.sort();
+    assert_eq!(effects, ["delete a", "delete b"]);
+}
+
+#[tokio::test]
+async fn a_state_whose_name_is_an_output_is_found_again_to_destroy() {
+    let lab = Lab::new().with_type(
+        "st",
+        nixops4_testutils::FakeType {
+            state_handler: true,
+            ..Default::default()
+        },
+    );
+    let text = r#"
+        bucket = thing name="bucket"
+        s = st file=@bucket:id
+        net = composite !state=s
+        net.a = thing name="a"
+    "#;
+    assert_eq!(apply(&lab, text).await, ["create bucket", "create net.a"]);
+    let mut engine = lab.run(text);
+    let plan = engine.plan_destroy().await.expect("plan");
+    let report = engine.apply(plan, &mut approve_all).await;
+    assert!(report.is_success(), "{:?}", results(&report));
+    engine.close().await;
+    assert_eq!(world(&lab), Vec::<String>::new());
 }

@@ -10,9 +10,20 @@ use crate::ui;
 pub async fn run(args: CheckArgs, show_trace: bool) -> Result<Exit, CommandError> {
     let CheckArgs { root, json } = args;
     let parallelism = nixops4_core::engine::DEFAULT_PARALLELISM;
-    let run = RunArgs { root, refresh: RefreshChoice::None, parallelism };
+    let run = RunArgs {
+        root,
+        refresh: RefreshChoice::None,
+        parallelism,
+    };
     let (members, access) = (Vec::new(), StateAccess::Read);
-    let mut run = Run::start(Options { run, members, access, show_trace, json }).await?;
+    let mut run = Run::start(Options {
+        run,
+        members,
+        access,
+        show_trace,
+        json,
+    })
+    .await?;
     let planned = run.drive(async |engine| engine.plan().await).await;
     let plan = run.close(planned).await?;
     if !json {
@@ -24,5 +35,9 @@ pub async fn run(args: CheckArgs, show_trace: bool) -> Result<Exit, CommandError
         };
         anstream::println!("{good} resources are valid{later}");
     }
-    Ok(if plan.has_errors() { Exit::Failed } else { Exit::Done })
+    Ok(if plan.has_errors() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use nixops4_proto::evaluator::ProviderProgram;
 
 use crate::MemberPath;
-use crate::diagnostic::Diagnostics;
-use crate::provider::{Failure, Provider};
+use crate::diagnostic::{Diagnosed, Diagnostics};
+use crate::provider::{ConfiguredProvider, Failure, Provider};
 use crate::state::StateStore;
 use crate::value::Value;
 
@@ -20,18 +20,17 @@ pub trait ProviderFactory: Send + Sync + Debug {
     -> Result<Arc<dyn Provider>, Failure>;
 }
 
+/// A state, with warnings, or why it cannot be opened.
+pub type StoreResult = Result<Diagnosed<Arc<dyn StateStore>>, Diagnostics>;
+
 /// Opens states.
 #[async_trait]
 pub trait StateFactory: Send + Sync + Debug {
     /// The state that holds where no component names a handler.
-    async fn open_default(&self, access: StateAccess) -> Result<Arc<dyn StateStore>, Diagnostics>;
+    async fn open_default(&self, access: StateAccess) -> StoreResult;
 
     /// The state that a resource handles.
-    async fn open(
-        &self,
-        handler: StateHandler,
-        access: StateAccess,
-    ) -> Result<Arc<dyn StateStore>, Diagnostics>;
+    async fn open(&self, handler: StateHandler, access: StateAccess) -> StoreResult;
 }
 
 /// What is wanted of a state.
@@ -52,8 +51,8 @@ pub struct StateHandler {
     pub provider: String,
     /// How the provider's program is found.
     pub program: ProviderProgram,
-    /// The provider's configuration, with unknown leaves where it is not known yet.
-    pub config: Value,
+    /// The provider, if it is not the built-in one (whose files are opened without it).
+    pub configured: Option<Arc<dyn ConfiguredProvider>>,
     /// The provider's name for the resource's type.
     pub type_name: String,
     /// The resource's inputs, wholly known.

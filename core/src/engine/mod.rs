@@ -15,7 +15,7 @@ mod remembered;
 
 pub use config::{Config, DEFAULT_PARALLELISM, Refresh, Selection};
 pub use facade::{Engine, EngineError, Tools};
-pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler};
+pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler, StoreResult};
 pub use interrupt::{Interrupt, Urgency};
 pub use near::nearest;
 pub use remembered::{Remembered, remembered};

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nixops4_proto::evaluator::{
-    Component, ComponentKind, ProviderInstance, Resource, StateChoice, Walk, WalkItem,
+    Component, ComponentKind, ProviderInstance, ProviderProgram, Resource, StateChoice, Walk,
+    WalkItem,
 };
 use nixops4_proto::path::OutputRef;
 use tokio::sync::mpsc;
 
-use super::{StateAccess, StateFactory, StateHandler};
+use super::{ProviderFactory, StateAccess, StateFactory, StateHandler};
 use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::evaluate::{Evaluate, EvaluateError, from_eval_error};
-use crate::provider::Mode;
+use crate::provider::{ConfiguredProvider, Failure, Mode};
 use crate::state::StateStore;
 use crate::value::Value;
 
@@ -35,6 +36,7 @@ pub struct Remembered {
 /// Diagnostics of states that cannot be opened.
 pub async fn remembered(
     evaluator: &dyn Evaluate,
+    providers: &dyn ProviderFactory,
     states: &dyn StateFactory,
     access: StateAccess,
 ) -> Result<Diagnosed<Vec<Remembered>>, Diagnostics> {
@@ -50,15 +52,24 @@ pub async fn remembered(
     };
     let mut found = Vec::new();
     if wanted.default || wanted.handlers.is_empty() {
-        let store = states.open_default(access).await?;
+        let opened = states.open_default(access).await?;
+        warnings.extend(opened.warnings);
+        let store = opened.value;
         found.push(Remembered {
             handler: None,
             store,
         });
     }
-    for handler in handlers(evaluator, &wanted.handlers, &mut warnings).await? {
+    for (mut handler, config) in handlers(evaluator, &wanted.handlers, &mut warnings).await? {
         let member = handler.member.clone();
-        let store = states.open(handler, access).await?;
+        // A file of ours needs no provider; any other handler is spoken to through its own.
+        if handler.program != (ProviderProgram::Local {}) {
+            let started = start(providers, &handler, &config).await;
+            handler.configured = Some(started.map_err(Failure::into_diagnostics)?);
+        }
+        let opened = states.open(handler, access).await?;
+        warnings.extend(opened.warnings);
+        let store = opened.value;
         found.push(Remembered {
             handler: Some(member),
             store,
@@ -68,6 +79,15 @@ pub async fn remembered(
         value: found,
         warnings,
     })
+}
+
+async fn start(
+    providers: &dyn ProviderFactory,
+    handler: &StateHandler,
+    config: &Value,
+) -> Result<Arc<dyn ConfiguredProvider>, Failure> {
+    let provider = providers.open(&handler.provider, &handler.program).await?;
+    Ok(provider.configure(config).await?.value)
 }
 
 /// The states that components name.
@@ -151,7 +171,7 @@ async fn handlers(
     evaluator: &dyn Evaluate,
     members: &BTreeSet<MemberPath>,
     warnings: &mut Diagnostics,
-) -> Result<Vec<StateHandler>, Diagnostics> {
+) -> Result<Vec<(StateHandler, Value)>, Diagnostics> {
     if members.is_empty() {
         return Ok(Vec::new());
     }
@@ -201,7 +221,7 @@ fn describe(
     resource: &Resource,
     providers: &BTreeMap<String, ProviderInstance>,
     refs: &[OutputRef],
-) -> Result<StateHandler, Diagnostic> {
+) -> Result<(StateHandler, Value), Diagnostic> {
     if let Some(error) = &resource.inputs_error {
         return Err(from_eval_error(error));
     }
@@ -219,14 +239,16 @@ fn describe(
     let provider = providers
         .get(&resource.provider)
         .ok_or_else(|| Diagnostic::error(format!("no provider is called {}", resource.provider)))?;
-    Ok(StateHandler {
+    let config = Value::from_tree(&provider.config, &provider.refs).map_err(malformed)?;
+    let handler = StateHandler {
         member: member.clone(),
         provider: provider.id.clone(),
         program: provider.program.clone(),
-        config: Value::from_tree(&provider.config, &provider.refs).map_err(malformed)?,
+        configured: None,
         type_name: resource.type_name.clone(),
         inputs,
-    })
+    };
+    Ok((handler, config))
 }
 
 #[cfg(test)]

@@ -35,6 +35,12 @@ impl Session {
             return self.plan_delete(id);
         }
         let resource = self.resource(id);
+        if resource.is_handler {
+            if resource.inputs_ready {
+                self.handler_ready(id);
+            }
+            return;
+        }
         if !resource.inputs_ready || resource.resource_type.is_none() || resource.busy {
             return;
         }

@@ -10,22 +10,19 @@
 
 use std::sync::Arc;
 
-use nixops4_proto::evaluator::{StateChoice, Subject};
+use nixops4_proto::evaluator::Subject;
 
-use super::listen::{is_managed, unknown_outputs};
+use super::listen::is_managed;
 use super::model::{DeferReason, HoldReason};
-use super::remembered::Contents;
 use super::session::{
     NodeId, NodeKind, Prior, ProviderId, ProviderKey, ProviderNode, ProviderStatus, Ready,
-    ResourceNode, Session, Status, StoreId, StoreNode, StoreStatus, TypeStatus, Waiter,
+    ResourceNode, Session, Status, StoreId, StoreStatus, TypeStatus, Waiter,
 };
-use super::work::{OpenProvider, OpenStore, ReadPrior, Work};
+use super::work::{OpenProvider, ReadPrior, Work};
+use crate::OutputRef;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
-use crate::engine::StateHandler;
 use crate::provider::{Failure, Mode, ResourceState, ResourceType};
 use crate::state::{ProviderRecord, StoredObject};
-use crate::value::Value;
-use crate::{MemberPath, OutputRef};
 
 impl Session {
     /// Begins to find out what a resource stands on, the first time it is told of.
@@ -159,7 +156,7 @@ impl Session {
         {
             Some(TypeStatus::Known(resource_type)) => {
                 let resource_type = resource_type.clone();
-                self.type_there(id, resource_type);
+                self.type_there(id, resource_type, false);
             }
             Some(TypeStatus::Asked(waiting)) => waiting.push(id),
             Some(TypeStatus::Failed(diagnostics)) => {
@@ -201,7 +198,7 @@ impl Session {
         };
         for id in waiting {
             match &result {
-                Ok(resource_type) => self.type_there(id, resource_type.clone()),
+                Ok(resource_type) => self.type_there(id, resource_type.clone(), false),
                 Err(failure) => self.type_missing(id, failure.clone().into_diagnostics()),
             }
         }
@@ -219,15 +216,26 @@ impl Session {
         self.complain_all(&subject, diagnostics);
     }
 
-    fn type_there(&mut self, id: NodeId, resource_type: Arc<ResourceType>) {
+    /// Goes on with a resource whose type is known. Whether some are state handlers shows only
+    /// when every component has been told of: `told` says so.
+    pub(crate) fn type_there(&mut self, id: NodeId, resource_type: Arc<ResourceType>, told: bool) {
         if !self.nodes[id].status.is_open() {
             return;
         }
-        let handler = resource_type.state_handler;
+        let may_handle = resource_type.state_handler;
+        let if_named = resource_type.stateless_unless_named;
+        let named = self.is_named_handler(&self.nodes[id].path);
         self.resource_mut(id).resource_type = Some(resource_type);
         self.mark_secrets(id);
-        if handler {
+        if may_handle && (named || !if_named) {
             return self.is_handler(id);
+        }
+        if named || self.destroy {
+            return self.is_no_handler(id);
+        }
+        if may_handle && !told {
+            self.unplaced.push(id);
+            return;
         }
         if !is_managed(self.resource(id)) {
             return self.maybe_plan(id);
@@ -246,189 +254,12 @@ impl Session {
         }
     }
 
-    /// A state handler has no state and nothing to be planned: it is where state is.
-    fn is_handler(&mut self, id: NodeId) {
-        self.nodes[id].status = Status::Settled;
-        self.set_outputs(id, &Value::attrs::<String>([]));
-    }
-
     /// Marks the inputs that the type says are secret.
     pub(crate) fn mark_secrets(&mut self, id: NodeId) {
         let resource = self.resource_mut(id);
         if let Some(resource_type) = resource.resource_type.clone() {
             for path in &resource_type.sensitive_inputs {
                 super::values::mark_sensitive(Arc::make_mut(&mut resource.inputs), &path.0);
-            }
-        }
-    }
-
-    /// Where a resource is remembered, if anywhere: as itself says, or the nearest component
-    /// around it that says something.
-    ///
-    /// # Errors
-    /// A component around it that is not known yet.
-    fn choose_store(&mut self, id: NodeId) -> Result<Option<StoreId>, MemberPath> {
-        let resource = self.resource(id);
-        let unless_named = resource
-            .resource_type
-            .as_ref()
-            .is_some_and(|t| t.stateless_unless_named);
-        let mut choice = resource.declared.state.clone();
-        let mut at = self.nodes[id].path.parent();
-        while let (StateChoice::Inherit, Some(path)) = (&choice, &at) {
-            if unless_named {
-                return Ok(None);
-            }
-            match self.node_at(path).map(|node| &node.kind) {
-                Some(NodeKind::Composite(composite)) => choice = composite.state.clone(),
-                Some(
-                    NodeKind::Resource | NodeKind::Failed | NodeKind::Absent | NodeKind::Orphan,
-                ) => {}
-                _ => return Err(path.clone()),
-            }
-            at = path.parent();
-        }
-        Ok(match choice {
-            StateChoice::Stateless => None,
-            StateChoice::Inherit if unless_named => None,
-            StateChoice::Inherit => Some(self.store_of(None)),
-            StateChoice::Member(handler) => Some(self.store_of(Some(handler))),
-        })
-    }
-
-    /// Looks again for the states of resources, once more components are known.
-    pub(crate) fn place(&mut self) {
-        for id in std::mem::take(&mut self.unplaced) {
-            if let Some(resource_type) = self.resource(id).resource_type.clone() {
-                self.type_there(id, resource_type);
-            }
-        }
-    }
-
-    /// The state of a handler, opened if that can be done.
-    pub(crate) fn store_of(&mut self, handler: Option<MemberPath>) -> StoreId {
-        if let Some(&id) = self.store_by_handler.get(&handler) {
-            return id;
-        }
-        let id = self.stores.len();
-        self.stores.push(StoreNode {
-            handler: handler.clone(),
-            status: StoreStatus::Open,
-            waiting: Vec::new(),
-        });
-        self.store_by_handler.insert(handler.clone(), id);
-        match handler {
-            None => {
-                self.stores[id].status = StoreStatus::Opening;
-                self.work.push_back(Work::OpenStore(OpenStore {
-                    store: id,
-                    handler: None,
-                }));
-            }
-            Some(handler) => {
-                self.ask(&handler);
-                self.try_stores();
-            }
-        }
-        id
-    }
-
-    /// Opens the states whose handlers have become known.
-    pub(crate) fn try_stores(&mut self) {
-        for id in 0..self.stores.len() {
-            if matches!(self.stores[id].status, StoreStatus::Open)
-                && let Some(handler) = self.stores[id].handler.clone()
-            {
-                self.try_store(id, &handler);
-            }
-        }
-    }
-
-    fn try_store(&mut self, id: StoreId, handler: &MemberPath) {
-        let Some(&node) = self.by_path.get(handler) else {
-            return;
-        };
-        match (&self.nodes[node].kind, &self.nodes[node].status) {
-            (NodeKind::Resource, Status::Failed) | (NodeKind::Failed, _) => self.store_failed(id),
-            (NodeKind::Resource, _) => {}
-            (NodeKind::Composite(_), _) => {
-                let text = format!("`{handler}` is named as a state handler, but is no resource");
-                self.complain(None, Diagnostic::error(text));
-                return self.store_failed(id);
-            }
-            (_, Status::Deferred(DeferReason::Structure { outputs, .. })) => {
-                let outputs = outputs.clone();
-                return self.store_deferred(id, outputs);
-            }
-            _ => return,
-        }
-        let resource = self.resource(node);
-        let unknown = unknown_outputs(&resource.inputs);
-        if !unknown.is_empty() {
-            let waiting = !self.pending(unknown.iter().map(|o| &o.member)).0.is_empty();
-            return match waiting {
-                true => {}
-                false => self.store_deferred(id, unknown),
-            };
-        }
-        let provider = &self.providers[resource.provider];
-        let handler = StateHandler {
-            member: handler.clone(),
-            program: provider.instance.program.clone(),
-            provider: provider.instance.id.clone(),
-            config: provider.config.clone(),
-            type_name: resource.declared.type_name.clone(),
-            inputs: resource.inputs.as_ref().clone(),
-        };
-        self.stores[id].status = StoreStatus::Opening;
-        self.work.push_back(Work::OpenStore(OpenStore {
-            store: id,
-            handler: Some(handler),
-        }));
-    }
-
-    fn store_failed(&mut self, id: StoreId) {
-        self.stores[id].status = StoreStatus::Failed;
-        for node in std::mem::take(&mut self.stores[id].waiting) {
-            self.nodes[node].status = Status::Failed;
-        }
-    }
-
-    fn store_deferred(&mut self, id: StoreId, outputs: Vec<OutputRef>) {
-        self.stores[id].status = StoreStatus::Deferred(outputs);
-        for node in std::mem::take(&mut self.stores[id].waiting) {
-            self.need_store(node, id);
-        }
-    }
-
-    /// A state is open, or cannot be opened.
-    pub(crate) fn store_opened(&mut self, id: StoreId, result: Result<Contents, Diagnostics>) {
-        match result {
-            Ok(contents) => {
-                self.stores[id].status = StoreStatus::Ready(Box::new(contents));
-                for node in std::mem::take(&mut self.stores[id].waiting) {
-                    self.store_there(node, id);
-                }
-            }
-            Err(diagnostics) => {
-                for diagnostic in diagnostics.0 {
-                    self.complain(None, diagnostic);
-                }
-                self.store_failed(id);
-            }
-        }
-    }
-
-    fn need_store(&mut self, id: NodeId, store: StoreId) {
-        match &self.stores[store].status {
-            StoreStatus::Ready(_) => self.store_there(id, store),
-            StoreStatus::Open | StoreStatus::Opening => self.stores[store].waiting.push(id),
-            StoreStatus::Failed => self.nodes[id].status = Status::Failed,
-            StoreStatus::Deferred(outputs) => {
-                self.nodes[id].status = Status::Deferred(DeferReason::State {
-                    handler: self.stores[store].handler.clone().unwrap_or_default(),
-                    outputs: outputs.clone(),
-                });
             }
         }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nixops4_proto::evaluator::{
-    Component, ComponentKind, Composite, EvalError, Lifecycle, ProviderInstance, Resource,
-    StateChoice, Subject, WalkItem,
+    Component, ComponentKind, Composite, EvalError, Lifecycle, ProviderInstance, Resource, Subject,
+    WalkItem,
 };
 
 use super::model::DeferReason;
@@ -13,7 +13,7 @@ use super::session::{
     NodeId, NodeKind, ProviderKey, ProviderNode, ProviderStatus, ResourceNode, Session, Status,
     Waiter,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::evaluate::from_eval_error;
 use crate::provider::Mode;
 use crate::value::{Value, WireError};
@@ -52,17 +52,7 @@ impl Session {
         node.status = Status::Settled;
         let state = composite.state.clone();
         self.nodes[id].kind = NodeKind::Composite(composite);
-        self.heard_state(id, state);
-    }
-
-    /// Opens the state that a component names, and that of the root if it names none: also where
-    /// nothing is left that uses it, it may remember something.
-    fn heard_state(&mut self, id: NodeId, state: StateChoice) {
-        match state {
-            StateChoice::Member(handler) => drop(self.store_of(Some(handler))),
-            StateChoice::Inherit if self.nodes[id].path.is_root() => drop(self.store_of(None)),
-            StateChoice::Inherit | StateChoice::Stateless => {}
-        }
+        self.heard_state(id, &state);
     }
 
     fn heard_unknown(&mut self, id: NodeId, what: String, from: &[u32], refs: &[OutputRef]) {
@@ -96,6 +86,11 @@ impl Session {
         let node = &mut self.nodes[id];
         node.kind = NodeKind::Failed;
         node.status = Status::Failed;
+        if self.destroy && !self.is_named_handler(&path) {
+            // What is to go away need not be in order.
+            self.nodes[id].status = Status::Settled;
+            diagnostic.severity = Severity::Warning;
+        }
         self.complain(None, diagnostic);
     }
 
@@ -105,6 +100,7 @@ impl Session {
             .as_ref()
             .map_or_else(|| Ok(Value::null()), |tree| Value::from_tree(tree, refs));
         let error = declared.inputs_error.as_ref().map(from_eval_error);
+        let asked_for = declared.inputs.is_some() || error.is_some();
         let node = &mut self.nodes[id];
         node.structure = pick(&declared.from, refs);
         node.kind = NodeKind::Resource;
@@ -114,13 +110,14 @@ impl Session {
             inputs: None,
             ..declared
         };
-        if self.destroy {
+        resource.has_inputs = asked_for;
+        let state = resource.declared.state.clone();
+        self.heard_state(id, &state);
+        if self.destroy && !(asked_for && self.is_named_handler(&self.nodes[id].path)) {
             // It is only asked where its state and its provider are.
-            resource.inputs = Arc::new(inputs.unwrap_or_default());
-            let state = resource.declared.state.clone();
-            self.nodes[id].status = Status::Settled;
-            return self.heard_state(id, state);
+            return;
         }
+        let resource = self.resource_mut(id);
         match (inputs, error) {
             (_, Some(error)) => self.fail(id, error),
             (Err(error), _) => self.fail(id, malformed(&error)),
@@ -290,7 +287,7 @@ impl Session {
     /// Goes on without the evaluator, as far as the default state tells what there is.
     pub(crate) fn start_without_evaluation(&mut self, error: &crate::evaluate::EvaluateError) {
         let mut diagnostic = error.to_diagnostic();
-        diagnostic.severity = crate::diagnostic::Severity::Warning;
+        diagnostic.severity = Severity::Warning;
         diagnostic.hints.push(
             "only what the default state remembers is destroyed: where other states are, and \
              whether providers have changed, is for the deployment to say"

@@ -11,7 +11,8 @@
 //! |---|---|
 //! | `session` | everything that is known during a run; the synchronous heart |
 //! | `listen` | what the evaluator says |
-//! | `ground` | providers, types, states, and what there is |
+//! | `ground` | providers, types, and what there is |
+//! | `stores` | states, and what is remembered where |
 //! | `decide` | what is to be done about one resource |
 //! | `orphans` | what the deployment has no more |
 //! | `settle` | what cannot be planned, and why; cycles |
@@ -35,6 +36,7 @@ mod orphans;
 pub(crate) mod remembered;
 pub(crate) mod session;
 mod settle;
+mod stores;
 pub(crate) mod values;
 mod wave;
 pub(crate) mod work;

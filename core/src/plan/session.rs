@@ -180,6 +180,10 @@ pub(crate) struct ResourceNode {
     pub(crate) imported: bool,
     /// The key of the object that this node stands for, if it is a deposed one.
     pub(crate) deposed: Option<DeposedKey>,
+    /// Whether the inputs have been told.
+    pub(crate) has_inputs: bool,
+    /// Whether it is a state handler that can be asked.
+    pub(crate) is_handler: bool,
     /// Whether a worker is at it.
     pub(crate) busy: bool,
 }

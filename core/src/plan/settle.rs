@@ -16,6 +16,9 @@ impl Session {
     pub(crate) fn advance(&mut self) -> bool {
         self.place();
         self.try_stores();
+        if self.destroy {
+            self.supply_recorded();
+        }
         self.resolve_movers();
         self.unpark();
         if self.has_more() {
@@ -44,8 +47,15 @@ impl Session {
     }
 
     fn open_nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let open = |(_, node): &(NodeId, &super::session::Node)| {
-            node.status.is_open() && !matches!(node.kind, NodeKind::Unheard | NodeKind::Absent)
+        let destroy = self.destroy;
+        let open = move |(_, node): &(NodeId, &super::session::Node)| {
+            let bystander = match node.kind {
+                NodeKind::Unheard | NodeKind::Absent => true,
+                // Of a destruction, what is in the deployment is no part.
+                NodeKind::Orphan => false,
+                _ => destroy,
+            };
+            node.status.is_open() && !bystander
         };
         self.nodes.iter().enumerate().filter(open).map(|(id, _)| id)
     }
@@ -64,6 +74,11 @@ impl Session {
 
     fn settle_absent(&mut self) {
         for node in &mut self.nodes {
+            let orphan = matches!(node.kind, NodeKind::Orphan);
+            if self.destroy && !orphan && matches!(node.status, Status::Deferred(_)) {
+                // What never came to be has nothing to be destroyed.
+                node.status = Status::Settled;
+            }
             if matches!(node.kind, NodeKind::Absent) && node.status.is_open() {
                 node.status = Status::Settled;
             }

@@ -51,6 +51,12 @@ impl Session {
     fn reopen(&mut self, id: NodeId) {
         let node = &mut self.nodes[id];
         node.swept = false;
+        let resource = node.resource.as_ref();
+        if resource.is_some_and(|r| r.is_handler && !r.inputs.is_wholly_known()) {
+            node.status = Status::Open;
+            self.resource_mut(id).inputs_ready = false;
+            return self.ask_again(id);
+        }
         match node.status {
             Status::Deferred(_) => {}
             Status::Planned(_) => {

@@ -92,7 +92,7 @@ pub(crate) struct PlanWork {
 #[derive(Debug)]
 pub(crate) enum Done {
     ProviderOpened(ProviderId, Result<Diagnosed<Ready>, Failure>),
-    StoreOpened(StoreId, Result<Contents, Diagnostics>),
+    StoreOpened(StoreId, Result<Diagnosed<Contents>, Diagnostics>),
     Described(ProviderId, Mode, String, Result<Arc<ResourceType>, Failure>),
     PriorRead(NodeId, ProviderResult<Option<ResourceState>>),
     Imported(NodeId, ProviderResult<ResourceState>),
@@ -122,7 +122,11 @@ impl Work {
                     None => tools.states.open_default(tools.access).await,
                     Some(handler) => tools.states.open(handler, tools.access).await,
                 };
-                Done::StoreOpened(open.store, result.map(Contents::of))
+                let result = result.map(|opened| Diagnosed {
+                    value: Contents::of(opened.value),
+                    warnings: opened.warnings,
+                });
+                Done::StoreOpened(open.store, result)
             }
             Self::Describe {
                 provider,

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use nixops4_core::MemberPath;
-use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
+use nixops4_core::diagnostic::Diagnostic;
 use nixops4_core::engine::{
     Config, Engine, Interrupt, ProviderFactory, Selection, StateAccess, StateFactory, StateHandler,
-    Tools,
+    StoreResult, Tools,
 };
 use nixops4_core::provider::{Failure, Provider};
 use nixops4_core::report::Reporter;
@@ -137,15 +137,11 @@ impl LabStates {
 
 #[async_trait]
 impl StateFactory for LabStates {
-    async fn open_default(&self, _: StateAccess) -> Result<Arc<dyn StateStore>, Diagnostics> {
-        Ok(self.store(None))
+    async fn open_default(&self, _: StateAccess) -> StoreResult {
+        Ok((self.store(None) as Arc<dyn StateStore>).into())
     }
 
-    async fn open(
-        &self,
-        handler: StateHandler,
-        _: StateAccess,
-    ) -> Result<Arc<dyn StateStore>, Diagnostics> {
+    async fn open(&self, handler: StateHandler, _: StateAccess) -> StoreResult {
         if handler
             .inputs
             .as_attrs()
@@ -153,6 +149,6 @@ impl StateFactory for LabStates {
         {
             return Err(Diagnostic::error("the state is broken").into());
         }
-        Ok(self.store(Some(&handler.member)))
+        Ok((self.store(Some(&handler.member)) as Arc<dyn StateStore>).into())
     }
 }
