@@ -1,11 +1,15 @@
 //! "Did you mean …": the name nearest to one that does not exist.
 
 /// The candidate that is nearest to `name`, if one is near enough to have been meant.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a, S: AsRef<str> + ?Sized + 'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a S>,
+) -> Option<&'a str> {
     // Short names are near to everything; of longer ones about a third may be wrong.
     let limit = (name.chars().count() / 3).clamp(1, 4);
     candidates
         .into_iter()
+        .map(AsRef::as_ref)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
@@ -13,9 +17,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// [`nearest`] as a hint.
-pub fn did_you_mean<'a>(
+pub fn did_you_mean<'a, S: AsRef<str> + ?Sized + 'a>(
     name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
+    candidates: impl IntoIterator<Item = &'a S>,
 ) -> Option<String> {
     nearest(name, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
 }
@@ -56,10 +60,10 @@ mod tests {
             ("size", None),
             ("", None),
         ] {
-            assert_eq!(nearest(typed, names), meant, "{typed}");
+            assert_eq!(nearest(typed, names.iter()), meant, "{typed}");
         }
         assert_eq!(
-            did_you_mean("moed", names).as_deref(),
+            did_you_mean("moed", &names).as_deref(),
             Some("did you mean `mode`?")
         );
     }

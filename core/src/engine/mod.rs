@@ -10,12 +10,11 @@ mod config;
 mod facade;
 mod factory;
 mod interrupt;
-mod near;
 mod remembered;
 
+pub use crate::suggest::nearest;
 pub use config::{Config, DEFAULT_PARALLELISM, Refresh, Selection};
 pub use facade::{Engine, EngineError, Tools};
 pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler, StoreResult};
 pub use interrupt::{Interrupt, Urgency};
-pub use near::nearest;
 pub use remembered::{Remembered, remembered};

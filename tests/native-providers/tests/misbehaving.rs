@@ -360,3 +360,47 @@ fn runs(pid: &str) -> bool {
     stat.rsplit_once(')')
         .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
 }
+
+#[tokio::test]
+async fn secrets_do_not_come_back_in_what_a_program_says() {
+    let place = Place::new();
+    let refusal =
+        json!({ "message": "no: s3cret", "detail": "given: hidden-too", "hints": ["not s3cret"] });
+    let script = json!({ "on": {
+        "create a": [{ "stdout": "log s3cret" }, { "fail": refusal }],
+        "create b": [{ "stderr": "last: s3cret" }, { "exit": 1 }],
+    } });
+    let provider = place.configured(script).await;
+    let wanted = |name: &str| {
+        let tags = Value::attrs([("t", Value::from("hidden-too").sensitive())]);
+        // The type says that this one is secret; nobody marked it.
+        Value::attrs([
+            ("name", name.into()),
+            ("secret", "s3cret".into()),
+            ("tags", tags),
+        ])
+    };
+    let refused = apply(&*provider, None, &wanted("a"))
+        .await
+        .expect("it answers");
+    let text = format!("{:?}", refused.diagnostics);
+    assert!(
+        text.contains("no: (sensitive)") && text.contains("not (sensitive)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("given: (sensitive)") && text.contains("log (sensitive)"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("s3cret") && !text.contains("hidden-too"),
+        "{text}"
+    );
+    let died = apply(&*provider, None, &wanted("b"))
+        .await
+        .expect_err("dead");
+    assert!(
+        died.message.ends_with("it last said:\nlast: (sensitive)"),
+        "{died}"
+    );
+}

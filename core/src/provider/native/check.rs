@@ -42,8 +42,7 @@ fn check_object(fields: Fields<'_>, path: &AttrPath, value: &Value, found: &mut 
             None => {
                 let text = format!("there is no {} `{name}`", fields.noun);
                 let mut diagnostic = Diagnostic::error(text).at(path.child(name.as_str()));
-                diagnostic.hints =
-                    Vec::from_iter(did_you_mean(name, fields.specs.keys().map(String::as_str)));
+                diagnostic.hints = Vec::from_iter(did_you_mean(name, fields.specs.keys()));
                 found.push(diagnostic);
             }
         }

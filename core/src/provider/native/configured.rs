@@ -46,8 +46,12 @@ impl ConfiguredNative {
         &self.provider.program.name
     }
 
-    async fn target(&self, type_name: &str) -> Result<Target<'_>, Failure> {
+    /// What is asked about a type; `values` are what is given to the program with it.
+    async fn target(&self, type_name: &str, values: &[&Value]) -> Result<Target<'_>, Failure> {
         let spec = self.provider.spec(Mode::Managed, type_name).await?;
+        for value in values {
+            self.provider.learn(&spec, value);
+        }
         match (self.provider.link().await?, spec) {
             (Link::V1(connection), Spec::Resource(spec)) => Ok(Target::V1(connection, spec)),
             (Link::V0(connection), _) => Ok(Target::V0(connection)),
@@ -152,7 +156,10 @@ impl ConfiguredNative {
 #[async_trait]
 impl ConfiguredProvider for ConfiguredNative {
     async fn read(&self, state: &ResourceState) -> ProviderResult<Option<ResourceState>> {
-        let (connection, spec) = match self.target(&state.type_name).await? {
+        let (connection, spec) = match self
+            .target(&state.type_name, &[&state.inputs, &state.outputs])
+            .await?
+        {
             Target::V0(_) => return Ok(Some(state.clone()).into()),
             Target::V1(connection, spec) => (connection, spec),
         };
@@ -178,14 +185,17 @@ impl ConfiguredProvider for ConfiguredNative {
     }
 
     async fn upgrade(&self, state: ResourceState) -> ProviderResult<ResourceState> {
-        match self.target(&state.type_name).await? {
+        match self
+            .target(&state.type_name, &[&state.inputs, &state.outputs])
+            .await?
+        {
             Target::V0(_) => Ok(state.into()),
             Target::V1(connection, spec) => self.upgraded(connection, &spec, state).await,
         }
     }
 
     async fn plan(&self, request: PlanRequest<'_>) -> ProviderResult<PlannedChange> {
-        let (rules, outputs) = match self.target(request.type_name).await? {
+        let (rules, outputs) = match self.target(request.type_name, &[request.inputs]).await? {
             Target::V1(connection, spec) if spec.can(OptionalOperation::Plan) => {
                 return self.asked_plan(connection, &spec, &request).await;
             }
@@ -201,7 +211,10 @@ impl ConfiguredProvider for ConfiguredNative {
     async fn plan_delete(&self, state: &ResourceState) -> ProviderResult<PlannedChange> {
         let mut change = default_plan::plan_delete(state);
         let mut warnings = Diagnostics::default();
-        let deletes = match self.target(&state.type_name).await? {
+        let deletes = match self
+            .target(&state.type_name, &[&state.inputs, &state.outputs])
+            .await?
+        {
             Target::V1(_, spec) => spec.can(OptionalOperation::Delete),
             Target::V0(_) => false,
         };
@@ -216,7 +229,10 @@ impl ConfiguredProvider for ConfiguredNative {
     }
 
     async fn apply(&self, request: ApplyRequest<'_>) -> Result<ApplyResponse, ProviderError> {
-        match self.target(request.type_name).await {
+        let prior = request.prior.map(|prior| [&prior.inputs, &prior.outputs]);
+        let mut values = vec![request.inputs];
+        values.extend(prior.into_iter().flatten());
+        match self.target(request.type_name, &values).await {
             Ok(Target::V1(connection, spec)) => self.apply_v1(connection, &spec, &request).await,
             Ok(Target::V0(connection)) => self.apply_v0(connection, &request).await,
             Err(Failure::Provider(error)) => Err(error),
@@ -229,6 +245,7 @@ impl ConfiguredProvider for ConfiguredNative {
 
     async fn read_data(&self, request: ReadDataRequest<'_>) -> ProviderResult<Value> {
         let spec = self.provider.spec(Mode::Data, request.type_name).await?;
+        self.provider.learn(&spec, request.inputs);
         let (Link::V1(connection), Spec::Data(spec)) = (self.provider.link().await?, spec) else {
             let text = format!("`{}` is not a data source", request.type_name);
             return Err(Diagnostic::error(text).into());
@@ -249,7 +266,7 @@ impl ConfiguredProvider for ConfiguredNative {
     }
 
     async fn import(&self, request: ImportRequest<'_>) -> ProviderResult<ResourceState> {
-        let (connection, spec) = match self.target(request.type_name).await? {
+        let (connection, spec) = match self.target(request.type_name, &[request.inputs]).await? {
             Target::V1(connection, spec) if spec.can(OptionalOperation::Import) => {
                 (connection, spec)
             }
@@ -280,7 +297,7 @@ impl ConfiguredProvider for ConfiguredNative {
     }
 
     async fn state_read(&self, handle: StateHandle<'_>) -> ProviderResult<Json> {
-        match self.target(handle.type_name).await? {
+        match self.target(handle.type_name, &[handle.inputs]).await? {
             Target::V1(connection, _) => {
                 let read = StateRead {
                     type_name: handle.type_name.to_owned(),
@@ -317,7 +334,7 @@ impl ConfiguredProvider for ConfiguredNative {
         event: StateEvent<'_>,
     ) -> ProviderResult<()> {
         let nixops_version = env!("CARGO_PKG_VERSION").to_owned();
-        match self.target(handle.type_name).await? {
+        match self.target(handle.type_name, &[handle.inputs]).await? {
             Target::V1(connection, _) => {
                 let event = WireEvent {
                     type_name: handle.type_name.to_owned(),

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, Running, finish_words, shown};
+use super::secrets::Secrets;
 use crate::provider::ProviderError;
 
 /// Longest line that is accepted from a program.
@@ -77,6 +78,7 @@ pub(super) struct Lost {
 struct Shared {
     provider: String,
     words: LastWords,
+    secrets: Secrets,
     state: Mutex<State>,
     /// Told when the program no longer takes input.
     deaf: Notify,
@@ -151,7 +153,7 @@ impl Shared {
         };
         let body = match (parsed.result, parsed.error) {
             (Some(result), None) => Ok(result.to_owned()),
-            (None, Some(error)) => Err(lenient_error(error)),
+            (None, Some(error)) => Err(self.error(error)),
             _ if !self.state().greeted => return Received::Foreign,
             _ => {
                 let text = "an answer with neither result nor error, or both";
@@ -168,7 +170,10 @@ impl Shared {
         state.greeted = true;
         let stray = std::mem::take(&mut state.stray);
         drop(state);
-        let warnings = parsed.warnings.map(lenient_warnings).unwrap_or_default();
+        let warnings = parsed
+            .warnings
+            .map(|raw| self.warnings(raw))
+            .unwrap_or_default();
         let reply = RawReply {
             body,
             warnings,
@@ -179,8 +184,33 @@ impl Shared {
         Received::Fine
     }
 
+    /// Programs are written by people: an error that is only a text is an error too.
+    fn error(&self, raw: &RawValue) -> native::Error {
+        let error = serde_json::from_str(raw.get()).unwrap_or_else(|_| {
+            let text = serde_json::from_str::<String>(raw.get());
+            native::Error::new(text.unwrap_or_else(|_| shown(raw.get().as_bytes())))
+        });
+        native::Error {
+            complaint: self.secrets.hide_in(error.complaint),
+            more: self.hidden(error.more),
+            partial: error.partial,
+        }
+    }
+
+    fn warnings(&self, raw: &RawValue) -> Vec<Complaint> {
+        let warnings = serde_json::from_str(raw.get())
+            .unwrap_or_else(|_| vec![Complaint::new(shown(raw.get().as_bytes()))]);
+        self.hidden(warnings)
+    }
+
+    fn hidden(&self, complaints: Vec<Complaint>) -> Vec<Complaint> {
+        let hide = |complaint| self.secrets.hide_in(complaint);
+        complaints.into_iter().map(hide).collect()
+    }
+
     fn log(&self, log: &Log) {
-        let (provider, request, text) = (&self.provider, log.request, &log.message);
+        let (provider, request) = (&self.provider, log.request);
+        let text = self.secrets.hide(log.message.clone());
         macro_rules! at {
             ($level:ident) => {
                 tracing::event!(target: "nixops4::provider", tracing::Level::$level, provider, request, "{text}")
@@ -196,7 +226,7 @@ impl Shared {
     }
 
     fn stray(&self, line: &[u8]) {
-        let text = shown(line);
+        let text = self.secrets.hide(shown(line));
         tracing::warn!(target: "nixops4::provider", provider = self.provider, "stray output: {text}");
         let mut state = self.state();
         if state.stray.len() < MAX_STRAY {
@@ -220,6 +250,7 @@ impl Shared {
     /// Notes that nothing more will come, and fails whoever waits. The first reason counts.
     fn end(&self, mut lost: Lost) {
         lost.message += &self.last_words();
+        lost.message = self.secrets.hide(lost.message);
         let mut state = self.state();
         let lost = state.lost.get_or_insert(lost).clone();
         let pending = std::mem::take(&mut state.pending);
@@ -230,19 +261,6 @@ impl Shared {
     }
 }
 
-/// Programs are written by people: an error that is only a text is an error too.
-fn lenient_error(raw: &RawValue) -> native::Error {
-    serde_json::from_str(raw.get()).unwrap_or_else(|_| {
-        let text = serde_json::from_str::<String>(raw.get());
-        native::Error::new(text.unwrap_or_else(|_| shown(raw.get().as_bytes())))
-    })
-}
-
-fn lenient_warnings(raw: &RawValue) -> Vec<Complaint> {
-    serde_json::from_str(raw.get())
-        .unwrap_or_else(|_| vec![Complaint::new(shown(raw.get().as_bytes()))])
-}
-
 impl Connection {
     /// A connection over streams; `running` is waited for when the output ends.
     pub(super) fn over(
@@ -251,12 +269,14 @@ impl Connection {
         stdout: impl AsyncRead + Send + Unpin + 'static,
         stderr: impl AsyncRead + Send + Unpin + 'static,
         running: Option<Running>,
+        secrets: Secrets,
     ) -> Self {
-        let words = LastWords::default();
+        let words = LastWords::new(secrets.clone());
         let keeping = words.keep(provider.to_owned(), stderr);
         let shared = Arc::new(Shared {
             provider: provider.to_owned(),
             words,
+            secrets,
             state: Mutex::default(),
             deaf: Notify::new(),
         });
@@ -279,7 +299,7 @@ impl Connection {
         let answered = self.send(params).map_err(CallError::NotSent)?;
         let broken = |message: String| {
             CallError::Lost(Lost {
-                message,
+                message: self.shared.secrets.hide(message),
                 speaks_zero: false,
                 exited: false,
             })

@@ -4,6 +4,7 @@ use nixops4_proto::native::{Hello, PROTOCOL_VERSION, Welcome};
 
 use super::connection::{CallError, Connection};
 use super::process::{NativeProgram, Process};
+use super::secrets::Secrets;
 use super::v0::ConnectionV0;
 use crate::provider::ProviderError;
 
@@ -18,7 +19,10 @@ pub(super) enum Link {
 ///
 /// A program of version 0 knows no greeting: it answers in its own form, or ends after it has read
 /// it. One that ends before it has read anything is not asked again: it cannot be started.
-pub(super) async fn start(program: &NativeProgram) -> Result<Link, ProviderError> {
+pub(super) async fn start(
+    program: &NativeProgram,
+    secrets: &Secrets,
+) -> Result<Link, ProviderError> {
     let Process {
         stdin,
         stdout,
@@ -26,7 +30,14 @@ pub(super) async fn start(program: &NativeProgram) -> Result<Link, ProviderError
         unread,
         running,
     } = program.start().await?;
-    let connection = Connection::over(&program.name, stdin, stdout, stderr, Some(running));
+    let connection = Connection::over(
+        &program.name,
+        stdin,
+        stdout,
+        stderr,
+        Some(running),
+        secrets.clone(),
+    );
     let hello = Hello {
         protocol_versions: vec![PROTOCOL_VERSION],
         client: concat!("nixops4 ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -43,11 +54,14 @@ pub(super) async fn start(program: &NativeProgram) -> Result<Link, ProviderError
         }
         Ok(Err(CallError::Lost(lost) | CallError::NotSent(lost))) => {
             if lost.speaks_zero {
-                let old = ConnectionV0::new(program.clone());
+                let old = ConnectionV0::new(program.clone(), secrets.clone());
                 old.probe().await?;
                 Ok(Link::V0(Box::new(old)))
             } else if lost.exited && was_read {
-                Ok(Link::V0(Box::new(ConnectionV0::new(program.clone()))))
+                Ok(Link::V0(Box::new(ConnectionV0::new(
+                    program.clone(),
+                    secrets.clone(),
+                ))))
             } else {
                 Err(lost.error(&program.name, "hello", false))
             }

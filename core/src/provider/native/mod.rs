@@ -21,6 +21,7 @@ mod lines;
 mod link;
 mod planning;
 mod process;
+mod secrets;
 mod v0;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use nixops4_proto::native::{
     ResourceTypeSpec, Validate, ValidateConfig, Validated, ValueType,
 };
 pub use process::NativeProgram;
+use secrets::Secrets;
 use tokio::sync::OnceCell;
 
 use super::{
@@ -55,6 +57,7 @@ pub struct NativeProvider {
     described: OnceCell<Result<Described, Failure>>,
     /// Types that the first description left out, as they were asked for.
     more: Mutex<BTreeMap<String, Arc<Described>>>,
+    secrets: Secrets,
 }
 
 /// What a type is described as.
@@ -74,12 +77,16 @@ impl NativeProvider {
             link: OnceCell::new(),
             described: OnceCell::new(),
             more: Mutex::default(),
+            secrets: Secrets::default(),
         })
     }
 
     /// The running program; how starting it failed is remembered.
     async fn link(&self) -> Result<&Link, ProviderError> {
-        let link = self.link.get_or_init(|| link::start(&self.program)).await;
+        let link = self
+            .link
+            .get_or_init(|| link::start(&self.program, &self.secrets))
+            .await;
         link.as_ref().map_err(Clone::clone)
     }
 
@@ -159,7 +166,7 @@ impl NativeProvider {
         };
         let text = format!("the provider {} has no {noun} `{name}`", self.program.name);
         let mut diagnostic = Diagnostic::error(text);
-        diagnostic.hints = Vec::from_iter(did_you_mean(name, names.iter().map(|n| n.as_str())));
+        diagnostic.hints = Vec::from_iter(did_you_mean(name, names.iter().copied()));
         if diagnostic.hints.is_empty() && !names.is_empty() && names.len() <= 20 {
             let names: Vec<_> = names.iter().map(|name| name.as_str()).collect();
             diagnostic
@@ -167,6 +174,18 @@ impl NativeProvider {
                 .push(format!("it has: {}", names.join(", ")));
         }
         diagnostic.into()
+    }
+
+    /// Takes note of the secrets among the inputs of a resource.
+    fn learn(&self, spec: &Spec, inputs: &Value) {
+        self.secrets.learn(inputs);
+        let mut paths = Vec::new();
+        match spec {
+            Spec::Resource(spec) => sensitive_paths(&spec.inputs, &AttrPath::root(), &mut paths),
+            Spec::Data(spec) => sensitive_paths(&spec.inputs, &AttrPath::root(), &mut paths),
+            Spec::Unknown => {}
+        }
+        self.secrets.learn_at(inputs, &paths);
     }
 
     async fn end(&self) {
@@ -278,6 +297,7 @@ fn or_diagnostics(failure: Failure) -> Result<Diagnostics, ProviderError> {
 #[async_trait]
 impl Provider for NativeProvider {
     async fn validate_config(&self, config: &Value) -> Result<Diagnostics, ProviderError> {
+        self.secrets.learn(config);
         let described = match self.described().await {
             Ok(described) => described,
             Err(failure) => return or_diagnostics(failure),
@@ -314,6 +334,7 @@ impl Provider for NativeProvider {
             Ok(spec) => spec,
             Err(failure) => return or_diagnostics(failure),
         };
+        self.learn(&spec, inputs);
         let (specs, open, asks) = match &spec {
             Spec::Unknown => return Ok(Diagnostics::default()),
             Spec::Data(spec) => (&spec.inputs, spec.open_inputs, false),
@@ -340,6 +361,7 @@ impl Provider for NativeProvider {
         self: Arc<Self>,
         config: &Value,
     ) -> ProviderResult<Arc<dyn ConfiguredProvider>> {
+        self.secrets.learn(config);
         let warnings = match self.link().await? {
             Link::V0(_) => Diagnostics::default(),
             Link::V1(connection) => {

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
+use super::secrets::Secrets;
 use crate::evaluate::spawn::{Minder, describe_status, spawn};
 use crate::provider::ProviderError;
 
@@ -244,9 +245,20 @@ impl std::fmt::Display for Ending {
 
 /// The last lines of standard error.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LastWords(Arc<Mutex<VecDeque<String>>>);
+pub(super) struct LastWords {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    secrets: Secrets,
+}
 
 impl LastWords {
+    /// None yet; `secrets` are left out of them.
+    pub(super) fn new(secrets: Secrets) -> Self {
+        Self {
+            lines: Arc::default(),
+            secrets,
+        }
+    }
+
     /// Keeps (and logs) what comes from `stderr` until it ends.
     pub(super) fn keep(
         &self,
@@ -257,7 +269,7 @@ impl LastWords {
         tokio::spawn(async move {
             let mut lines = BufReader::new(stderr).split(b'\n');
             while let Ok(Some(line)) = lines.next_segment().await {
-                let line = shown(&line);
+                let line = this.secrets.hide(shown(&line));
                 tracing::debug!(target: "nixops4::provider", provider, "{line}");
                 this.push(line);
             }
@@ -265,7 +277,7 @@ impl LastWords {
     }
 
     fn push(&self, line: String) {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if words.len() == LAST_WORDS {
             words.pop_front();
         }
@@ -274,7 +286,7 @@ impl LastWords {
 
     /// Takes them, in order, as the end of a message.
     pub(super) fn take(&self) -> String {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<_> = words.drain(..).collect();
         match lines.is_empty() {
             true => String::new(),

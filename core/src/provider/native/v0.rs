@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, NativeProgram, Process, Running, finish_words, shown};
+use super::secrets::Secrets;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::provider::{Failure, ProviderError};
 
@@ -24,6 +25,7 @@ const MAX_STRAY: usize = 1000;
 #[derive(Debug)]
 pub(super) struct ConnectionV0 {
     program: NativeProgram,
+    secrets: Secrets,
     state: Mutex<State>,
 }
 
@@ -53,9 +55,10 @@ pub(super) struct AnswerV0 {
 
 impl ConnectionV0 {
     /// Of a program that has been found to speak version 0. Starts nothing.
-    pub(super) fn new(program: NativeProgram) -> Self {
+    pub(super) fn new(program: NativeProgram, secrets: Secrets) -> Self {
         Self {
             program,
+            secrets,
             state: Mutex::default(),
         }
     }
@@ -86,13 +89,14 @@ impl ConnectionV0 {
         }
         let session = match state.session.take() {
             Some(session) => session,
-            None => Session::start(&self.program).await?,
+            None => Session::start(&self.program, &self.secrets).await?,
         };
         let (session, answer) = session.ask(&self.program, call, request, effect).await?;
         state.session = Some(session);
         match answer.response {
             Response::ErrorResponse(error) => {
-                let mut diagnostics = Diagnostics::from(Diagnostic::error(error.message));
+                let mut diagnostics =
+                    Diagnostics::from(Diagnostic::error(self.secrets.hide(error.message)));
                 diagnostics.extend(stray_warnings(answer.stray));
                 Err(diagnostics.into())
             }
@@ -118,7 +122,7 @@ impl ConnectionV0 {
 }
 
 impl Session {
-    async fn start(program: &NativeProgram) -> Result<Self, ProviderError> {
+    async fn start(program: &NativeProgram, secrets: &Secrets) -> Result<Self, ProviderError> {
         let Process {
             stdin,
             stdout,
@@ -127,7 +131,7 @@ impl Session {
             running,
         } = program.start().await?;
         drop(unread);
-        let words = LastWords::default();
+        let words = LastWords::new(secrets.clone());
         let keeping = words.keep(program.name.clone(), stderr);
         Ok(Self {
             stdin,

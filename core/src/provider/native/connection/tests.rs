@@ -33,7 +33,7 @@ fn connect() -> (Connection, Peer) {
     let (stdin, input) = tokio::io::duplex(1 << 16);
     let (stdout, answers) = tokio::io::duplex(1 << 16);
     let (stderr, errors) = tokio::io::duplex(1 << 16);
-    let connection = Connection::over("demo", stdin, stdout, stderr, None);
+    let connection = Connection::over("demo", stdin, stdout, stderr, None, Secrets::default());
     let peer = Peer {
         requests: BufReader::new(input).lines(),
         answers,
