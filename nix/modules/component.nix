@@ -9,7 +9,7 @@
   rootDepth,
   openInputs,
   providers,
-  # Providers seen by enclosed components -> the type of a component.
+  # What members get from the component around them -> the type of a member.
   componentType,
 }:
 let
@@ -151,8 +151,7 @@ let
               { value = x; }
           ) config.lifecycle.replaceTriggeredBy;
         };
-        formerly = map toPath config.formerly;
-        dependsOn = map toPath config.dependsOn;
+        inherit (config._inherited) formerly dependsOn;
         importId = config.import.id;
       };
       failedAssertions =
@@ -199,7 +198,7 @@ in
     };
     members = mkOption {
       type = types.lazyAttrsOf types.raw;
-      instanceType = self: types.lazyAttrsOf (componentType self.config._visibleProviders);
+      instanceType = self: types.lazyAttrsOf (componentType self.config._inherited);
       instanceDefault = _: { };
       description = "The components that this composite is made of.";
     };
@@ -303,6 +302,30 @@ in
         self:
         self.context.providers
         // mapAttrs (providers.handle (memberPath self.prefix)) self.config.providers;
+    };
+    # What is said of a composite holds for everything in it.
+    _inherited = mkOption {
+      internal = true;
+      visible = false;
+      readOnly = true;
+      instanceDefault =
+        self:
+        let
+          around = self.context;
+          path = memberPath self.prefix;
+          # Where this component was when the ones around it had their old paths.
+          moved = map (f: f // { rest = f.rest ++ [ (lib.last path) ]; }) around.formerly;
+        in
+        {
+          providers = self.config._visibleProviders;
+          formerly =
+            map (f: {
+              base = toPath f;
+              rest = [ ];
+            }) self.config.formerly
+            ++ moved;
+          dependsOn = map toPath self.config.dependsOn ++ around.dependsOn;
+        };
     };
     _component = mkOption {
       internal = true;

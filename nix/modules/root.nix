@@ -57,6 +57,13 @@ let
         };
       prepared = prepare [ ];
 
+      # What the root gets from around it.
+      nothing = {
+        providers = { };
+        formerly = [ ];
+        dependsOn = [ ];
+      };
+
       args =
         name: self:
         {
@@ -65,9 +72,9 @@ let
         }
         // name;
 
-      # A member of a component that sees `visible` as providers.
+      # A member of a component; `inherited` is what it gets from there.
       componentType =
-        visible:
+        inherited:
         lib.mkOptionType {
           name = "nixops4Component";
           description = "component";
@@ -86,18 +93,18 @@ let
                 module = d.value;
               }) defs;
               args = args { name = lib.last loc; };
-              context.providers = visible;
+              context = inherited;
             }).config;
           getSubOptions = prefix: (lib.modules.instantiate prepared {
             inherit prefix;
-            context.providers = { };
+            context = nothing;
           }).options;
         };
     in
     lib.modules.instantiate (prepare modules) {
       inherit prefix;
       args = args { };
-      context.providers = { };
+      context = nothing;
     };
 
   # The tree of components as version 0 of the format has it.

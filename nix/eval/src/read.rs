@@ -33,13 +33,21 @@ pub fn optional_field(
     }
 }
 
-/// A member's path, written as a list of names or as text.
+/// A member's path, written as a list of names, as text, or as `{ base, rest }` with a path and
+/// names below it.
 pub fn member_path(evaluator: &mut Evaluator, value: &Value) -> Result<MemberPath, EvalError> {
     match evaluator.force(value)? {
         Value::List(list) => {
             let names: Result<Vec<String>, EvalError> =
                 list.iter().map(|item| evaluator.string_of(item)).collect();
             Ok(MemberPath::from_names(names?))
+        }
+        value @ Value::Attrs(_) => {
+            let base = evaluator.select(&value, "base")?;
+            let base = member_path(evaluator, &base)?;
+            let rest = evaluator.select(&value, "rest")?;
+            let rest = strings(evaluator, &rest)?;
+            Ok(rest.into_iter().fold(base, |path, name| path.child(name)))
         }
         value => {
             let text = evaluator.string_of(&value)?;

@@ -447,12 +447,54 @@ let
           ignoreChanges = [ "tags.Name" ];
           replaceTriggeredBy = [ { member = [ "db" ]; } ];
         };
-        formerly = [ "old.a" ];
+        formerly = [
+          {
+            base = "old.a";
+            rest = [ ];
+          }
+        ];
         dependsOn = [
           [ "db" ]
           "x.y"
         ];
         importId = "i-1";
+      };
+    };
+    compositesSpeakForTheirMembers = {
+      expr =
+        let
+          c = load (
+            { members, ... }:
+            {
+              members.db = manual;
+              members.new = {
+                formerly = "old";
+                dependsOn = [ members.db ];
+                members.g.formerly = "elsewhere.g";
+                members.g.members.a = manual;
+              };
+            }
+          );
+          a = member "a" (member "g" (member "new" c));
+        in
+        {
+          inherit (a.resource) formerly dependsOn;
+        };
+      expected = {
+        formerly = [
+          {
+            base = "elsewhere.g";
+            rest = [ "a" ];
+          }
+          {
+            base = "old";
+            rest = [
+              "g"
+              "a"
+            ];
+          }
+        ];
+        dependsOn = [ [ "db" ] ];
       };
     };
     statelessByDefaultInherits = {
