@@ -67,6 +67,8 @@ impl Session {
             .resource_type
             .as_ref()
             .is_some_and(|t| t.stateless_unless_named);
+        // What cannot do without state takes what there is.
+        let unless_named = unless_named && !resource.declared.require_state;
         let mut choice = resource.declared.state.clone();
         let mut at = self.nodes[id].path.parent();
         while let (StateChoice::Inherit, Some(path)) = (&choice, &at) {

@@ -37,6 +37,11 @@ pub fn render(text: &mut String, plan: &Plan, change: &Change) {
         );
     }
     let mut names: Vec<_> = decided.iter().map(|leaf| leaf.path.to_string()).collect();
+    if let [only] = names.as_mut_slice()
+        && only.is_empty()
+    {
+        *only = "all its outputs".to_owned();
+    }
     names.dedup();
     if !names.is_empty() {
         let more = names.len().saturating_sub(NAMED);
