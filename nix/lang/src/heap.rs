@@ -7,13 +7,15 @@
 //! [`Value`]: crate::Value
 
 use std::{
-    alloc::{self, Layout},
+    alloc::Layout,
     cell::{Cell, RefCell},
     marker::PhantomData,
     mem,
     ops::Deref,
     ptr::{self, NonNull},
 };
+
+use crate::pool;
 
 /// How many objects may free each other recursively before the rest is queued.
 const MAX_FREE_DEPTH: u32 = 64;
@@ -71,8 +73,9 @@ fn count_overflow() -> ! {
     std::process::abort()
 }
 
+/// Counts one more reference.
 #[inline]
-fn increment(count: &Cell<u32>) {
+pub(crate) fn increment(count: &Cell<u32>) {
     match count.get().checked_add(1) {
         Some(next) => count.set(next),
         None => count_overflow(),
@@ -97,14 +100,13 @@ impl<T> Ref<T> {
     /// Moves `value` to the heap.
     #[inline]
     pub fn new(value: T) -> Self {
-        LIVE.set(LIVE.get().wrapping_add(mem::size_of::<RefBox<T>>()));
-        let boxed = Box::new(RefBox {
-            count: Cell::new(1),
-            tag: Cell::new(0),
-            value,
-        });
+        let layout = Layout::new::<RefBox<T>>();
+        LIVE.set(LIVE.get().wrapping_add(layout.size()));
+        let object: NonNull<RefBox<T>> = unsafe { pool::allocate(layout) }.cast();
+        let (count, tag) = (Cell::new(1), Cell::new(0));
+        unsafe { object.write(RefBox { count, tag, value }) };
         Ref {
-            object: NonNull::from(Box::leak(boxed)),
+            object,
             owns: PhantomData,
         }
     }
@@ -113,6 +115,11 @@ impl<T> Ref<T> {
     fn inner(&self) -> &RefBox<T> {
         // Invariant: the object lives as long as any `Ref` to it.
         unsafe { self.object.as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn count(&self) -> &Cell<u32> {
+        &self.inner().count
     }
 
     #[inline]
@@ -132,8 +139,12 @@ impl<T> Ref<T> {
     }
 
     unsafe fn free(object: NonNull<u8>) {
-        LIVE.set(LIVE.get().wrapping_sub(mem::size_of::<RefBox<T>>()));
-        drop(unsafe { Box::from_raw(object.cast::<RefBox<T>>().as_ptr()) });
+        let layout = Layout::new::<RefBox<T>>();
+        LIVE.set(LIVE.get().wrapping_sub(layout.size()));
+        unsafe {
+            object.cast::<RefBox<T>>().drop_in_place();
+            pool::release(object, layout);
+        }
     }
 }
 
@@ -209,6 +220,11 @@ impl<H, T> Slice<H, T> {
         unsafe { object.as_ptr().cast::<u8>().add(Self::ITEMS).cast() }
     }
 
+    #[inline]
+    pub(crate) fn count(&self) -> &Cell<u32> {
+        &self.inner().count
+    }
+
     /// The head that travels with the sequence.
     #[inline]
     pub fn head(&self) -> &H {
@@ -255,7 +271,7 @@ impl<H, T> Slice<H, T> {
             ptr::drop_in_place(&raw mut (*object.as_ptr()).head);
             let layout = Self::layout(len);
             LIVE.set(LIVE.get().wrapping_sub(layout.size()));
-            alloc::dealloc(object.as_ptr().cast(), layout);
+            pool::release(object.cast(), layout);
         }
     }
 }
@@ -307,15 +323,12 @@ impl<H, T> SliceBuilder<H, T> {
     pub fn new(capacity: usize) -> Self {
         let layout = Slice::<H, T>::layout(capacity);
         // The layout is never empty: it holds at least the counts.
-        let memory = unsafe { alloc::alloc(layout) };
-        match NonNull::new(memory.cast()) {
-            Some(object) => SliceBuilder {
-                object,
-                capacity,
-                len: 0,
-                owns: PhantomData,
-            },
-            None => alloc::handle_alloc_error(layout),
+        let object = unsafe { pool::allocate(layout) }.cast();
+        SliceBuilder {
+            object,
+            capacity,
+            len: 0,
+            owns: PhantomData,
         }
     }
 
@@ -330,6 +343,24 @@ impl<H, T> SliceBuilder<H, T> {
         assert!(self.len < self.capacity, "more items than announced");
         unsafe { self.items().add(self.len).write(item) };
         self.len += 1;
+    }
+
+    /// Adds copies of some items. Panics when full, which is a mistake of the caller.
+    #[inline]
+    pub fn extend(&mut self, items: &[T])
+    where
+        T: Clone,
+    {
+        assert!(
+            items.len() <= self.capacity - self.len,
+            "more items than announced"
+        );
+        let end = unsafe { self.items().add(self.len) };
+        for (index, item) in items.iter().enumerate() {
+            // Counted one by one, so that nothing is lost if a copy should panic.
+            unsafe { end.add(index).write(item.clone()) };
+            self.len += 1;
+        }
     }
 
     /// How many items there are already.
@@ -362,8 +393,7 @@ impl<H, T> SliceBuilder<H, T> {
     #[cold]
     fn shrink(object: NonNull<SliceBox<H>>, len: usize, capacity: usize) -> NonNull<SliceBox<H>> {
         let (old, new) = (Slice::<H, T>::layout(capacity), Slice::<H, T>::layout(len));
-        let memory = unsafe { alloc::realloc(object.as_ptr().cast(), old, new.size()) };
-        NonNull::new(memory.cast()).unwrap_or_else(|| alloc::handle_alloc_error(new))
+        unsafe { pool::shrink(object.cast(), old, new) }.cast()
     }
 }
 
@@ -371,10 +401,7 @@ impl<H, T> Drop for SliceBuilder<H, T> {
     fn drop(&mut self) {
         unsafe {
             ptr::drop_in_place(ptr::slice_from_raw_parts_mut(self.items(), self.len));
-            alloc::dealloc(
-                self.object.as_ptr().cast(),
-                Slice::<H, T>::layout(self.capacity),
-            );
+            pool::release(self.object.cast(), Slice::<H, T>::layout(self.capacity));
         }
     }
 }

@@ -46,6 +46,7 @@ mod hash;
 mod heap;
 mod host;
 mod path;
+mod pool;
 mod position;
 mod print;
 mod pure;

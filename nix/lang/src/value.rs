@@ -16,7 +16,7 @@ use crate::{
     error::EvalError,
     evaluator::Evaluator,
     hash::FastMap,
-    heap::{Ref, Slice, SliceBuilder},
+    heap::{Ref, Slice, SliceBuilder, increment},
     position::Pos,
     symbol::Symbol,
     taint::{SourceId, Taint},
@@ -25,7 +25,6 @@ use crate::{
 /// A value, or (as [`Value::Thunk`]) the promise of one.
 ///
 /// What [`Evaluator::force`](crate::Evaluator::force) returns is never a thunk.
-#[derive(Clone)]
 pub enum Value {
     /// `null`
     Null,
@@ -51,6 +50,29 @@ pub enum Value {
     Partial(Ref<Partial>),
     /// Not evaluated, or evaluated in a way that must be remembered with the value.
     Thunk(Thunk),
+}
+
+impl Clone for Value {
+    /// As derived, but without a branch per kind: copying values is a good part of evaluation.
+    #[inline]
+    fn clone(&self) -> Value {
+        let count = match self {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Builtin(_) => {
+                None
+            }
+            Value::String(text) | Value::Path(text) => Some(text.0.count()),
+            Value::List(list) => Some(list.0.count()),
+            Value::Attrs(attrs) => Some(attrs.0.count()),
+            Value::Lambda(closure) => Some(closure.count()),
+            Value::Partial(partial) => Some(partial.count()),
+            Value::Thunk(thunk) => Some(thunk.0.count()),
+        };
+        if let Some(count) = count {
+            increment(count);
+        }
+        // The reference that the copy holds has just been counted.
+        unsafe { std::ptr::read(self) }
+    }
 }
 
 impl Value {
@@ -347,21 +369,20 @@ impl Attrs {
             return other.clone();
         }
         let mut builder = Attrs::builder(self.len() + other.len());
-        let (mut left, mut right) = (self.iter().peekable(), other.iter().peekable());
-        while let (Some(l), Some(r)) = (left.peek(), right.peek()) {
-            if l.name < r.name {
-                builder.push((*l).clone());
-                left.next();
+        let mut rest: &[Attr] = self;
+        for attr in other.iter() {
+            // Sets are often large on the left and small on the right.
+            let before = if rest.len() > SCAN_LIMIT * 2 {
+                rest.partition_point(|left| left.name < attr.name)
             } else {
-                if l.name == r.name {
-                    left.next();
-                }
-                builder.push((*r).clone());
-                right.next();
-            }
+                rest.iter().take_while(|left| left.name < attr.name).count()
+            };
+            builder.extend(&rest[..before]);
+            let replaced = rest.get(before).is_some_and(|left| left.name == attr.name);
+            rest = &rest[before + usize::from(replaced)..];
+            builder.push(attr.clone());
         }
-        left.chain(right)
-            .for_each(|attr| builder.push(attr.clone()));
+        builder.extend(rest);
         let fallback = other.fallback().or(self.fallback()).cloned();
         Attrs(builder.finish(fallback))
     }

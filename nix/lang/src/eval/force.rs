@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use super::Eval;
+use super::{Eval, call::Next};
 use crate::{
-    error::{ErrorKind, EvalError},
+    error::{Doing, ErrorKind, EvalError},
     evaluator::Evaluator,
     heap::Ref,
     stack::grow_stack,
@@ -150,13 +150,23 @@ impl Evaluator {
 
     fn cook_item(&mut self, batch: &Batch, index: u32) -> Eval {
         let function = self.force(&batch.function)?;
-        match &batch.over {
-            Over::List(list) => self.apply(&function, std::slice::from_ref(&list[index as usize])),
-            Over::Numbers => self.apply(&function, &[Value::Int(i64::from(index))]),
+        let next = match &batch.over {
+            Over::List(list) => {
+                self.apply_step(&function, std::slice::from_ref(&list[index as usize]))?
+            }
+            Over::Numbers => self.apply_step(&function, &[Value::Int(i64::from(index))])?,
             Over::Attrs(attrs) => {
                 let attr = &attrs[index as usize];
                 let name = Value::String(self.symbols.name(attr.name).clone());
-                self.apply(&function, &[name, attr.value.clone()])
+                self.apply_step(&function, &[name, attr.value.clone()])?
+            }
+        };
+        match next {
+            Next::Value(value) => Ok(value),
+            // Depth was counted, and stack made sure of, for the thunk.
+            Next::Body(lambda, env) => {
+                let outcome = self.eval(&lambda.body, &env);
+                outcome.map_err(|error| error.frame(lambda.span, Doing::Call(lambda.name)))
             }
         }
     }
