@@ -201,7 +201,7 @@ async fn handlers(
                         handlers.push(handler);
                         continue;
                     }
-                    Err(problem) => problem,
+                    Err(problem) => *problem,
                 }
             }
             ComponentKind::Failed { error } => from_eval_error(&error),
@@ -221,24 +221,24 @@ fn describe(
     resource: &Resource,
     providers: &BTreeMap<String, ProviderInstance>,
     refs: &[OutputRef],
-) -> Result<(StateHandler, Value), Diagnostic> {
+) -> Result<(StateHandler, Value), Box<Diagnostic>> {
     if let Some(error) = &resource.inputs_error {
-        return Err(from_eval_error(error));
+        return Err(Box::new(from_eval_error(error)));
     }
-    let malformed = |error: crate::value::WireError| Diagnostic::error(error.to_string());
+    let malformed = |error: crate::value::WireError| Box::new(Diagnostic::error(error.to_string()));
     let inputs = match &resource.inputs {
         Some(tree) => Value::from_tree(tree, refs).map_err(malformed)?,
         None => Value::null(),
     };
     if !inputs.is_wholly_known() {
-        return Err(
-            Diagnostic::error("what this state handler remembers cannot be looked at")
-                .detail("Its inputs need outputs that have to be planned first."),
-        );
+        let text = "what this state handler remembers cannot be looked at";
+        let detail = "Its inputs need outputs that have to be planned first.";
+        return Err(Box::new(Diagnostic::error(text).detail(detail)));
     }
-    let provider = providers
-        .get(&resource.provider)
-        .ok_or_else(|| Diagnostic::error(format!("no provider is called {}", resource.provider)))?;
+    let provider = providers.get(&resource.provider).ok_or_else(|| {
+        let text = format!("no provider is called {}", resource.provider);
+        Box::new(Diagnostic::error(text))
+    })?;
     let config = Value::from_tree(&provider.config, &provider.refs).map_err(malformed)?;
     let handler = StateHandler {
         member: member.clone(),

@@ -219,7 +219,10 @@ impl Session {
         result: Result<Diagnosed<PlannedChange>, Failure>,
     ) {
         self.resource_mut(id).busy = false;
-        let Diagnosed { mut value, warnings } = match result {
+        let Diagnosed {
+            mut value,
+            warnings,
+        } = match result {
             Ok(planned) => planned,
             Err(failure) => return self.fail(id, failure.into_diagnostics()),
         };
@@ -227,7 +230,8 @@ impl Session {
             && let Some(names) = &self.resource(id).declared.outputs_skeleton
         {
             // The provider cannot say which outputs there will be, but the deployment does.
-            value.outputs = Value::attrs(names.iter().map(|name| (name.as_str(), Value::unknown())));
+            value.outputs =
+                Value::attrs(names.iter().map(|name| (name.as_str(), Value::unknown())));
         }
         let subject = Subject::Inputs(self.nodes[id].path.clone());
         self.complain_all(&subject, warnings);
