@@ -68,10 +68,10 @@ rec {
 
   isProperty = v: v ? _type && isString v._type && propertyTypes ? ${v._type};
 
-  # A definition `{ file, value, from }` without its properties: a list of definitions that carry `priority` and
-  # `order` instead. The outermost override and the outermost order win.
+  # A definition `{ file, value, from }` without conditions and merges: a list of definitions that carry `priority` and
+  # `order`. What is inside an override or order is not looked at: it may lose, and then must not be evaluated.
   discharge =
-    priority: order: def:
+    def:
     let
       v = def.value;
     in
@@ -80,8 +80,8 @@ rec {
         (
           def
           // {
-            priority = if priority == null then defaultPriority else priority;
-            order = if order == null then defaultOrder else order;
+            priority = defaultPriority;
+            order = defaultOrder;
           }
         )
       ]
@@ -89,40 +89,90 @@ rec {
       {
         "if" =
           if v.condition == true then
-            discharge priority order (def // { value = v.content; })
+            discharge (def // { value = v.content; })
           else if v.condition == false then
             [ ]
           else
             errors.conditionNotBool def v.condition;
-        merge = concatMap (value: discharge priority order (def // { inherit value; })) v.contents;
-        override =
-          discharge (if priority == null then v.priority else priority) order
-            (def // { value = v.content; });
-        order =
-          discharge priority (if order == null then v.priority else order)
-            (def // { value = v.content; });
-        definition = discharge priority order {
+        merge = concatMap (value: discharge (def // { inherit value; })) v.contents;
+        override = [
+          (
+            def
+            // {
+              inherit (v) priority;
+              order = defaultOrder;
+              value = v.content;
+              wrapped = "override";
+            }
+          )
+        ];
+        order = [
+          (
+            def
+            // {
+              priority = defaultPriority;
+              order = v.priority;
+              value = v.content;
+              wrapped = "order";
+            }
+          )
+        ];
+        definition = discharge {
           inherit (v) file value;
           from = v;
         };
       }
       .${v._type};
 
-  # The definitions that count: those of the strongest priority, sorted where one of them asks for it.
-  resolve =
-    defs:
-    let
-      flat = concatMap (discharge null null) defs;
-      strongest = foldl' (p: d: if d.priority < p then d.priority else p) 1000000 flat;
-      kept = filter (d: d.priority == strongest) flat;
-    in
-    {
-      highestPrio = if flat == [ ] then 1500 else strongest;
-      values =
-        if any (d: d.order != defaultOrder) kept then sort (a: b: a.order < b.order) kept else kept;
-    };
+  # The same all the way in. The outermost override and the outermost order win.
+  dischargeAll =
+    def:
+    concatMap (
+      d:
+      if d ? wrapped then
+        map (
+          inner:
+          inner
+          // (if d.wrapped == "override" then { inherit (d) priority; } else { inherit (d) order; })
+        ) (dischargeAll (removeAttrs d [ "wrapped" ]))
+      else
+        [ d ]
+    ) (discharge def);
 
-  dischargeProperties = value: map (d: d.value) (discharge null null { inherit value; });
+  # The definitions that count: those of the strongest priority, sorted where one of them asks for it.
+  resolve = defs: strongest (concatMap discharge defs);
+
+  strongest =
+    flat:
+    let
+      best = foldl' (p: d: if d.priority < p then d.priority else p) 1000000 flat;
+      group = filter (d: d.priority == best) flat;
+      values = concatMap (
+        d:
+        if d ? wrapped then
+          map (inner: if d.wrapped == "order" then inner // { inherit (d) order; } else inner) (
+            dischargeAll (removeAttrs d [ "wrapped" ])
+          )
+        else
+          [ d ]
+      ) group;
+    in
+    if flat == [ ] then
+      {
+        highestPrio = 1500;
+        values = [ ];
+      }
+    else if values == [ ] then
+      # All of them were conditional, so the next ones have their turn.
+      strongest (filter (d: d.priority != best) flat)
+    else
+      {
+        highestPrio = best;
+        values =
+          if any (d: d.order != defaultOrder) values then sort (a: b: a.order < b.order) values else values;
+      };
+
+  dischargeProperties = value: map (d: d.value) (dischargeAll { inherit value; });
 
   filterOverrides = defs: (resolve defs).values;
 

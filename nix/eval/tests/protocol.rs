@@ -216,6 +216,75 @@ fn conflicting_secrets_are_not_shown() {
 }
 
 #[test]
+fn a_leaf_depends_on_exactly_what_was_read_for_it() {
+    // What makes the input `v`, and the outputs of `s` that it depends on.
+    let cases = [
+        ("members.s.outputs.a", "a"),
+        ("members.s.outputs.a + members.s.outputs.b", "a b"),
+        (
+            "if members.s.outputs.flag then members.s.outputs.a else members.s.outputs.b",
+            "a flag",
+        ),
+        (
+            "lib.mkIf members.s.outputs.flag members.s.outputs.b",
+            "b flag",
+        ),
+        (
+            "lib.mkMerge [ (lib.mkDefault members.s.outputs.a) members.s.outputs.b ]",
+            "b",
+        ),
+        ("lib.mkForce (lib.mkIf members.s.outputs.flag 1)", "flag"),
+        ("builtins.toJSON { x = members.s.outputs.a; }", "a"),
+        (
+            "lib.head (lib.sort lib.lessThan [ members.s.outputs.b members.s.outputs.a ])",
+            "a b",
+        ),
+        ("members.made.outputs.both", "a b"),
+        ("members.made.label", "a"),
+        ("members.s.type.resourceType", ""),
+        ("members.s.inputs.n", ""),
+        ("lib.length [ members.s.outputs.a members.s.outputs.b ]", ""),
+        (
+            "(builtins.tryEval (if members.s.outputs.flag then 1 else throw \"no\")).value",
+            "flag",
+        ),
+    ];
+    for (expression, expected) in cases {
+        let mut evaluator = Evaluator::load(&format!(
+            r#"{{ members, providers, lib, ... }}: {{
+              providers.local = {{ }};
+              members.s = {{ type = providers.local.x; inputs.n = 1; }};
+              members.made = {{ config, lib, ... }}: {{
+                options.label = lib.mkOption {{ type = lib.types.str; }};
+                config.label = members.s.outputs.a;
+                config.outputs.both = members.s.outputs.a + members.s.outputs.b;
+              }};
+              members.r = {{ type = providers.local.x; inputs.v = {expression}; inputs.w = members.s.outputs.unread; }};
+            }}"#
+        ));
+        evaluator.set(
+            "s",
+            json!({ "a": "1", "b": "2", "flag": true, "unread": 3 }),
+        );
+        for _ in 0..2 {
+            let r = evaluator.component("r");
+            let from = r["inputs"]["v"]["from"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            let mut read: Vec<String> = from
+                .iter()
+                .map(|index| &r["refs"][index.as_u64().expect("index") as usize])
+                .map(|output| output["path"][0].as_str().expect("name").to_owned())
+                .collect();
+            read.sort();
+            assert_eq!(read.join(" "), expected, "{expression}: {r}");
+            assert_eq!(r["from"], Value::Null, "{expression}");
+        }
+    }
+}
+
+#[test]
 fn settings_of_resources_are_reported() {
     let mut evaluator = Evaluator::load(
         r#"{ members, providers, lib, ... }: {

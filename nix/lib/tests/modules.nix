@@ -397,4 +397,30 @@ in
     expr = (evalModules { modules = [ { options.x = opt types.int; } { x = 1; } ]; }).options.x.files;
     expected = [ "<unknown-file>" ];
   };
+  # What loses is not evaluated.
+  o1 = {
+    expr = one types.int [ (mkDefault (throw "x")) 2 ];
+    expected = 2;
+  };
+  o2 = {
+    expr = one (types.listOf types.int) [ (mkOrder 1 (throw "x")) (mkForce [ 2 ]) ];
+    expected = [ 2 ];
+  };
+  # Properties may be inside others.
+  o3 = {
+    expr = one types.int [ (mkForce (mkIf false 1)) 2 ];
+    expected = 2;
+  };
+  o4 = {
+    expr = one types.int [ (mkForce (mkIf true 1)) 2 ];
+    expected = 1;
+  };
+  o5 = {
+    expr = one (types.listOf types.int) [ (mkBefore [ 1 ]) (mkForce [ 2 ]) (mkForce (mkAfter [ 3 ])) (mkForce (mkBefore [ 4 ])) ];
+    expected = [ 4 2 3 ];
+  };
+  o6 = {
+    expr = one (types.listOf types.int) [ (mkAfter (mkMerge [ [ 1 ] [ 2 ] ])) [ 3 ] ];
+    expected = [ 3 1 2 ];
+  };
 }
