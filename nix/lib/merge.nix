@@ -58,7 +58,7 @@ let
     loc: type: defs:
     let
       d = head defs;
-      inherit (resolve defs) values;
+      inherit (resolve (if type ? spread then type.spread defs else defs)) values;
     in
     if tail defs == [ ] && !(isProperty d.value) then
       if type.check d.value then type.merge loc defs else errors.wrongType loc type defs

@@ -231,7 +231,7 @@ let
               else
                 errors.wrongType loc type' defs
             else
-              mergeResolved loc type' (resolve (withDefault defs)).values;
+              mergeResolved loc type' (resolve (withDefault (if type' ? spread then type'.spread defs else defs))).values;
         in
         if hasApply then apply value else value;
     in

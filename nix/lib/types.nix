@@ -1,7 +1,8 @@
 # Option types: what a definition may be, and what several of them make together.
 #
 # Beside the usual fields a type may have `isPlain = true`: the merge of a single checked definition without properties
-# is the definition's own value, whatever the option's path.
+# is the definition's own value, whatever the option's path. And it may have `spread`, a function from definitions
+# to definitions, to say what becomes of properties that cannot be resolved yet.
 { lib }:
 let
   inherit (import ./type-kit.nix { inherit lib; })

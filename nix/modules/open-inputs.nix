@@ -21,12 +21,42 @@ let
   # Sets that stand for a string or a package have no leaves of their own.
   isTree = v: isAttrs v && !(v ? outPath) && !(v ? __toString);
 
+  isKnown = builtins.isKnown or (_: true);
+
+  # A set under a condition that waits for an output is taken apart: its names are known, so only its leaves wait.
+  spread = concatMap spreadOne;
+  spreadOne =
+    d:
+    let
+      v = d.value;
+      under =
+        inner:
+        inner
+        // {
+          value =
+            if isKnown inner.value && isTree inner.value && !(isProperty inner.value) then
+              mapAttrs (_: lib.mkIf v.condition) inner.value
+            else
+              lib.mkIf v.condition inner.value;
+        };
+    in
+    if !(isKnown v) || !(isProperty v) then
+      [ d ]
+    else if v._type == "merge" then
+      concatMap (value: spreadOne (d // { inherit value; })) v.contents
+    else if v._type == "if" && !(isKnown v.condition) then
+      map under (spreadOne (d // { value = v.content; }))
+    else
+      [ d ];
+
+  settle = defs: filterOverrides (spread defs);
+
   # The usual case: one definition, whose parts have one definition each.
   single =
     loc: file: from: v:
     if isAttrs v then
       if isProperty v then
-        node loc (filterOverrides [ { inherit file from; value = v; } ])
+        node loc (settle [ { inherit file from; value = v; } ])
       else if v ? outPath || v ? __toString then
         v
       else
@@ -46,7 +76,7 @@ let
     else if tail defs == [ ] then
       single loc d.file d.from or { } d.value
     else if all (d: isTree d.value) defs then
-      mapAttrs (name: ds: node (loc ++ [ name ]) (filterOverrides ds)) (
+      mapAttrs (name: ds: node (loc ++ [ name ]) (settle ds)) (
         zipAttrsWith (_: ds: ds) (
           map (
             d:
@@ -72,4 +102,7 @@ lib.mkOptionType {
   check = isAttrs;
   emptyValue.value = { };
   merge = node;
+}
+// {
+  inherit spread;
 }

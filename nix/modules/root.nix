@@ -16,6 +16,40 @@ let
     ;
   openInputs = import ./open-inputs.nix { inherit lib; };
 
+  isKnown = builtins.isKnown or (_: true);
+  inherit (lib.modules) isProperty;
+
+  # A component that is there in any case is so too where some of its definitions are under a condition that waits for
+  # an output: then the condition moves into the component.
+  spreadComponents =
+    defs:
+    let
+      flat =
+        d:
+        if isKnown d.value && isProperty d.value && d.value._type == "merge" then
+          concatMap (value: flat (d // { inherit value; })) d.value.contents
+        else
+          [ d ];
+      waits = d: isKnown d.value && isProperty d.value && d.value._type == "if" && !(isKnown d.value.condition);
+      movable =
+        content:
+        isKnown content
+        && isAttrs content
+        && !(content ? config || content ? options || content ? imports || content ? __functor);
+      all = concatMap flat defs;
+      certain = d: isKnown d.value && !(isProperty d.value);
+    in
+    if builtins.any certain all && builtins.any waits all then
+      map (
+        d:
+        if waits d && movable d.value.content then
+          d // { value.config = lib.mkIf d.value.condition d.value.content; }
+        else
+          d
+      ) all
+    else
+      defs;
+
   # Evaluates modules as the root component.
   evalRoot =
     {
@@ -99,6 +133,9 @@ let
             inherit prefix;
             context = nothing;
           }).options;
+        }
+        // {
+          spread = spreadComponents;
         };
     in
     lib.modules.instantiate (prepare modules) {

@@ -285,6 +285,34 @@ fn a_leaf_depends_on_exactly_what_was_read_for_it() {
 }
 
 #[test]
+fn a_condition_that_waits_hides_no_leaf_outside_it() {
+    let mut evaluator = Evaluator::load(
+        r#"{ members, providers, lib, ... }: {
+          providers.local = { };
+          members.s.type = providers.local.x;
+          members.r = lib.mkMerge [
+            { type = providers.local.x; inputs = { a = 1; tags.x = "x"; }; }
+            (lib.mkIf members.s.outputs.flag { inputs = { b = 2; tags.y = "y"; }; })
+          ];
+        }"#,
+    );
+    // The names in a set are known, but depend on the condition like its leaves.
+    let known = |value: Value| json!({ "$": "known", "from": [0], "value": value });
+    let unknown = json!({ "$": "unknown", "from": [0] });
+    assert_eq!(
+        evaluator.component("r")["inputs"],
+        known(json!({ "a": 1, "b": unknown, "tags": known(json!({ "x": "x", "y": unknown })) }))
+    );
+    evaluator.set("s", json!({ "flag": true }));
+    assert_eq!(evaluator.component("r")["inputs"]["value"]["b"], 2);
+    evaluator.set("s", json!({ "flag": false }));
+    assert_eq!(
+        evaluator.component("r")["inputs"],
+        known(json!({ "a": 1, "tags": { "x": "x" } }))
+    );
+}
+
+#[test]
 fn settings_of_resources_are_reported() {
     let mut evaluator = Evaluator::load(
         r#"{ members, providers, lib, ... }: {
