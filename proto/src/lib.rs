@@ -8,11 +8,13 @@
 //! | [`evaluator`] | `nixops4` and the evaluator process |
 //! | [`native`] | hosts and native provider programs |
 //! | [`events`] | `nixops4 --json`, what a run tells of itself |
+//! | [`plan`] | `nixops4 plan --out` and `nixops4 apply --plan` |
 //! | `tfplugin` (feature) | hosts and provider plugins of Terraform and OpenTofu |
 pub mod evaluator;
 pub mod events;
 pub mod native;
 pub mod path;
+pub mod plan;
 pub mod schema;
 pub mod state;
 #[cfg(feature = "tfplugin")]

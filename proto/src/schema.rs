@@ -7,7 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};
 
-use crate::{evaluator, events, native, state};
+use crate::{evaluator, events, native, plan, state};
 
 /// Every schema, with the name of its file.
 pub fn all() -> Vec<(&'static str, Json)> {
@@ -16,17 +16,23 @@ pub fn all() -> Vec<(&'static str, Json)> {
         ("native-provider-v0.json", native_provider_v0()),
         ("evaluator.json", evaluator_protocol()),
         ("run-events.json", run_events()),
+        ("plan.json", plan_file()),
         ("state-log.json", state_log()),
     ]
 }
 
 fn run_events() -> Json {
-    let schema = generator().into_root_schema_for::<events::EventLine>();
-    let mut json = schema.to_value();
-    if let Some(map) = json.as_object_mut() {
-        map.insert("title".into(), "NixOps4 run events, version 1".into());
-    }
-    json
+    titled::<events::EventLine>("NixOps4 run events, version 1")
+}
+
+fn plan_file() -> Json {
+    titled::<plan::PlanFile>("NixOps4 plan file, version 1")
+}
+
+fn titled<T: schemars::JsonSchema>(title: &str) -> Json {
+    let mut schema = generator().into_root_schema_for::<T>();
+    schema.insert("title".into(), title.into());
+    schema.to_value()
 }
 
 fn native_provider() -> Json {

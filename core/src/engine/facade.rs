@@ -129,7 +129,7 @@ impl Engine {
         self.plan_wave().await
     }
 
-    async fn load(&self) -> Result<(), EngineError> {
+    pub(super) async fn load(&self) -> Result<(), EngineError> {
         self.reporter.send(Event::EvaluationStarted {});
         let load = Load {
             root: self.config.root.clone(),

@@ -6,6 +6,7 @@
 //!                  destroy_plan() ──► apply(…)
 //! ```
 
+mod adopt;
 mod config;
 mod facade;
 mod factory;

@@ -8,7 +8,7 @@ use nixops4_proto::evaluator::Subject;
 
 use super::model::{Change, DeferReason, Reason};
 use super::session::{NodeId, NodeKind, Prior, ResourceNode, Session, Status};
-use super::values::same;
+use super::values::{has_drifted, same};
 use super::work::{PlanWork, Work};
 use crate::diagnostic::{Diagnosed, Diagnostic};
 use crate::provider::{
@@ -345,8 +345,8 @@ impl Session {
                         Reason::InputsChanged
                     }
                     Some(recorded)
-                        if !same(&recorded.inputs, &prior.inputs)
-                            || !same(&recorded.outputs, &prior.outputs) =>
+                        if has_drifted(&recorded.inputs, &prior.inputs)
+                            || has_drifted(&recorded.outputs, &prior.outputs) =>
                     {
                         Reason::Drifted
                     }

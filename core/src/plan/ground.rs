@@ -59,12 +59,10 @@ impl Session {
         }
     }
 
-    /// Starts a provider whose configuration is known, if a resource waits for it.
-    pub(crate) fn start_provider_if_needed(&mut self, id: ProviderId) {
+    /// Starts a provider whose configuration is known, whether or not a resource waits for it.
+    pub(crate) fn want_provider(&mut self, id: ProviderId) {
         let provider = &mut self.providers[id];
-        let known = provider.config.is_wholly_known();
-        if known && !provider.waiting.is_empty() && matches!(provider.status, ProviderStatus::Open)
-        {
+        if provider.config.is_wholly_known() && matches!(provider.status, ProviderStatus::Open) {
             provider.status = ProviderStatus::Starting;
             self.work.push_back(Work::OpenProvider(OpenProvider {
                 provider: id,
@@ -72,6 +70,13 @@ impl Session {
                 program: provider.instance.program.clone(),
                 config: provider.config.clone(),
             }));
+        }
+    }
+
+    /// Starts a provider whose configuration is known, if a resource waits for it.
+    pub(crate) fn start_provider_if_needed(&mut self, id: ProviderId) {
+        if !self.providers[id].waiting.is_empty() {
+            self.want_provider(id);
         }
     }
 

@@ -19,6 +19,7 @@
 //! | `assemble` | the plan, made of all that |
 //! | `wave` | going on once more is known |
 //! | `driver`, `work` | everything that waits for someone else |
+//! | `saved` | plans in files |
 //! | [`diff`] | the leaves of a change |
 //!
 //! An output is pending until its resource is planned; then the evaluator is told the planned
@@ -34,6 +35,7 @@ mod listen;
 mod model;
 mod orphans;
 pub(crate) mod remembered;
+mod saved;
 pub(crate) mod session;
 mod settle;
 mod stores;

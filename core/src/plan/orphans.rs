@@ -208,7 +208,10 @@ impl Session {
 
     /// Who is to delete an object: the instance that made it, as the deployment has it now, or
     /// else as it is remembered.
-    fn recorded_provider(&mut self, object: &StoredObject) -> Result<ProviderId, Box<Diagnostic>> {
+    pub(crate) fn recorded_provider(
+        &mut self,
+        object: &StoredObject,
+    ) -> Result<ProviderId, Box<Diagnostic>> {
         let type_name = &object.state.type_name;
         let Some(record) = &object.provider else {
             let text = format!(

@@ -105,7 +105,8 @@ impl From<&Plan> for PlanSummary {
     }
 }
 
-fn planned_change(plan: &Plan, change: &Change) -> nixops4_proto::events::PlannedChange {
+/// A change of a plan, as events and plan files tell of it.
+pub(crate) fn planned_change(plan: &Plan, change: &Change) -> nixops4_proto::events::PlannedChange {
     nixops4_proto::events::PlannedChange {
         member: change.member.clone(),
         action: change.action.into(),

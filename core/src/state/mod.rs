@@ -32,6 +32,7 @@ mod transition;
 pub use channel::{ChannelStore, HandlerChannel, StateChannel};
 pub use error::{Illegal, StateError, Unwritten};
 pub use file::{FileStore, WriteOptions};
+pub(crate) use ids::random;
 pub use ids::{DeposedKey, IntentId};
 pub use memory::MemoryStore;
 pub use model::{
