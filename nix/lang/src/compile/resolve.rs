@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use super::{
-    ir::{
-        AttrsCode, Binding, Call, CodeId, DynamicCode, Expr, FieldCode, FieldValue, Formal,
-        FromWith, HasAttr, Lambda, Let, Name, Node, Pattern, Select,
-    },
+    ir::{Call, CodeId, Expr, Formal, FromWith, HasAttr, Lambda, Name, Node, Pattern, Select},
     scope::{Found, Names, Scope, Scopes},
 };
 use crate::{
@@ -17,8 +14,8 @@ use crate::{
     stack::grow_stack,
     suggest::did_you_mean,
     symbol::{Symbol, Symbols, known},
-    syntax::ast::{self, BinaryOp, Bindings, Id, Kind, Param, Part, Tree},
-    value::{Attrs, Str, Value},
+    syntax::ast::{self, BinaryOp, Id, Kind, Param, Part, Tree},
+    value::{Str, Value},
 };
 
 /// What resolving needs of the evaluator.
@@ -33,7 +30,7 @@ pub(crate) struct Context<'a> {
     pub(crate) home_dir: Option<&'a Path>,
 }
 
-type Resolved<T> = Result<T, EvalError>;
+pub(super) type Resolved<T> = Result<T, EvalError>;
 
 /// Resolves a whole text. `scope` are the variables of a frame around it, for `scopedImport`.
 pub(crate) fn compile(
@@ -58,14 +55,14 @@ pub(crate) fn compile(
     Ok(code)
 }
 
-fn leak<T>(value: T) -> &'static T {
+pub(super) fn leak<T>(value: T) -> &'static T {
     Box::leak(Box::new(value))
 }
 
-struct Compiler<'a> {
+pub(super) struct Compiler<'a> {
     tree: &'a Tree,
     context: Context<'a>,
-    scopes: Scopes,
+    pub(super) scopes: Scopes,
     /// The name the next lambda is bound to.
     name: Option<Symbol>,
 }
@@ -80,7 +77,7 @@ impl Compiler<'_> {
     }
 
     /// Code that is evaluated at once, as part of what is around it.
-    fn now(&mut self, id: Id) -> Resolved<Node> {
+    pub(super) fn now(&mut self, id: Id) -> Resolved<Node> {
         let name = self.name.take();
         let expr = grow_stack(|| self.expr(id, name))?;
         Ok(Node {
@@ -91,7 +88,7 @@ impl Compiler<'_> {
     }
 
     /// Code a thunk may be made of.
-    fn later(&mut self, id: Id) -> Resolved<Node> {
+    pub(super) fn later(&mut self, id: Id) -> Resolved<Node> {
         let node = self.now(id)?;
         Ok(self.deferred(node))
     }
@@ -99,14 +96,14 @@ impl Compiler<'_> {
     /// Makes a node one that thunks can be made of.
     ///
     /// The table gets a node of its own, which shares everything below with `node`.
-    fn deferred(&mut self, node: Node) -> Node {
+    pub(super) fn deferred(&mut self, node: Node) -> Node {
         let code = CodeId(self.context.codes.len() as u32);
         let node = Node { code, ..node };
         self.context.codes.push(leak(node.clone()));
         node
     }
 
-    fn named(&mut self, name: Symbol, id: Id) -> Resolved<Node> {
+    pub(super) fn named(&mut self, name: Symbol, id: Id) -> Resolved<Node> {
         self.name = Some(name);
         let node = self.later(id);
         self.name = None;
@@ -226,7 +223,7 @@ impl Compiler<'_> {
         })))
     }
 
-    fn variable(&mut self, name: Symbol, span: Span) -> Resolved<Expr> {
+    pub(super) fn variable(&mut self, name: Symbol, span: Span) -> Resolved<Expr> {
         match self.scopes.find(name) {
             Found::Variable { depth: 0, slot } => Ok(Expr::Local(slot)),
             Found::Variable { depth, slot } => Ok(Expr::Outer { depth, slot }),
@@ -417,240 +414,5 @@ impl Compiler<'_> {
             pattern,
             body: self.now(body)?,
         })
-    }
-
-    fn let_in(&mut self, bindings: &Bindings, body: Id) -> Resolved<Expr> {
-        self.scopes.push(Scope::Names(frame_names(bindings)));
-        let code = self.let_code(bindings, body);
-        self.scopes.pop();
-        Ok(Expr::Let(leak(code?)))
-    }
-
-    fn let_code(&mut self, bindings: &Bindings, body: Id) -> Resolved<Let> {
-        Ok(Let {
-            slots: self.frame(bindings)?,
-            body: self.now(body)?,
-        })
-    }
-
-    /// The slots of a recursive frame: the fields in order, then the sources of `inherit (…)`.
-    fn frame(&mut self, bindings: &Bindings) -> Resolved<Box<[Binding]>> {
-        let (sources, extra) = self.sources(bindings, bindings.fields.len() as u32)?;
-        let mut slots = Vec::with_capacity(bindings.fields.len() + extra.len());
-        for field in &bindings.fields {
-            let node = match field.value {
-                ast::FieldValue::Expr(id) => self.named(field.name, id)?,
-                ast::FieldValue::Inherit => self.inherited(field)?,
-                ast::FieldValue::InheritFrom(source) => {
-                    let source = sources[source as usize].clone();
-                    self.select_from(source, field)
-                }
-            };
-            slots.push(binding(node));
-        }
-        slots.extend(extra);
-        Ok(slots.into())
-    }
-
-    /// `inherit x;` in a recursive frame: `x` from outside it.
-    fn inherited(&mut self, field: &ast::Field) -> Resolved<Node> {
-        let hidden = self.scopes.pop();
-        let found = self.variable(field.name, field.span);
-        hidden.into_iter().for_each(|scope| self.scopes.push(scope));
-        let expr = deeper(found?);
-        let node = Node {
-            expr,
-            span: field.span,
-            code: Node::NO_CODE,
-        };
-        Ok(self.deferred(node))
-    }
-
-    fn select_from(&mut self, source: Source, field: &ast::Field) -> Node {
-        let source = match source {
-            Source::Slot(slot) => Expr::Local(slot),
-            Source::Variable(expr) => expr,
-        };
-        let base = Node {
-            expr: source,
-            span: field.span,
-            code: Node::NO_CODE,
-        };
-        let path = Box::new([Name::Static(field.name, field.span)]);
-        let expr = Expr::Select(leak(Select {
-            base,
-            path,
-            default: None,
-        }));
-        self.deferred(Node {
-            expr,
-            span: field.span,
-            code: Node::NO_CODE,
-        })
-    }
-
-    fn attrs(&mut self, bindings: &Bindings) -> Resolved<Expr> {
-        if bindings.fields.is_empty() && bindings.dynamic.is_empty() {
-            return Ok(Expr::Const(Value::Attrs(Attrs::from_vec(Vec::new()))));
-        }
-        let code = if bindings.recursive {
-            self.recursive(bindings)?
-        } else {
-            self.plain(bindings)?
-        };
-        Ok(Expr::Attrs(leak(code)))
-    }
-
-    fn recursive(&mut self, bindings: &Bindings) -> Resolved<AttrsCode> {
-        self.scopes.push(Scope::Names(frame_names(bindings)));
-        let code = self.recursive_code(bindings);
-        self.scopes.pop();
-        code
-    }
-
-    fn recursive_code(&mut self, bindings: &Bindings) -> Resolved<AttrsCode> {
-        let slots = self.frame(bindings)?;
-        let mut fields: Vec<FieldCode> = (0..)
-            .zip(&bindings.fields)
-            .map(|(slot, field)| FieldCode {
-                name: field.name,
-                pos: field.span.start,
-                value: FieldValue::Slot(slot),
-            })
-            .collect();
-        fields.sort_by_key(|field| field.name);
-        let overrides = bindings.find(known::OVERRIDES).map(|slot| slot as u32);
-        let dynamic = self.dynamic(bindings)?;
-        Ok(AttrsCode {
-            slots,
-            fields: fields.into(),
-            dynamic,
-            overrides,
-        })
-    }
-
-    fn plain(&mut self, bindings: &Bindings) -> Resolved<AttrsCode> {
-        let (sources, slots) = self.sources(bindings, 0)?;
-        let mut fields = Vec::with_capacity(bindings.fields.len());
-        for field in &bindings.fields {
-            let value = match field.value {
-                ast::FieldValue::Expr(id) => FieldValue::Outside(self.named(field.name, id)?),
-                ast::FieldValue::Inherit => {
-                    let expr = self.variable(field.name, field.span)?;
-                    let node = Node {
-                        expr,
-                        span: field.span,
-                        code: Node::NO_CODE,
-                    };
-                    FieldValue::Outside(self.deferred(node))
-                }
-                ast::FieldValue::InheritFrom(source) => {
-                    let source = sources[source as usize].clone();
-                    let inside = matches!(source, Source::Slot(_));
-                    let node = self.select_from(source, field);
-                    if inside {
-                        FieldValue::Inside(node)
-                    } else {
-                        FieldValue::Outside(node)
-                    }
-                }
-            };
-            fields.push(FieldCode {
-                name: field.name,
-                pos: field.span.start,
-                value,
-            });
-        }
-        fields.sort_by_key(|field| field.name);
-        let dynamic = self.dynamic(bindings)?;
-        Ok(AttrsCode {
-            slots: slots.into(),
-            fields: fields.into(),
-            dynamic,
-            overrides: None,
-        })
-    }
-
-    /// The sources of `inherit (…)`: variables stand for themselves, the rest takes slots from
-    /// `first` on, so that it is evaluated once however many names are inherited.
-    fn sources(
-        &mut self,
-        bindings: &Bindings,
-        first: u32,
-    ) -> Resolved<(Vec<Source>, Vec<Binding>)> {
-        let (mut sources, mut slots) = (Vec::new(), Vec::new());
-        for source in &bindings.sources {
-            let node = self.now(*source)?;
-            if matches!(
-                node.expr,
-                Expr::Local(_) | Expr::Outer { .. } | Expr::Const(_)
-            ) {
-                sources.push(Source::Variable(node.expr));
-            } else {
-                sources.push(Source::Slot(first + slots.len() as u32));
-                slots.push(Binding {
-                    node: self.deferred(node),
-                    forward: false,
-                });
-            }
-        }
-        Ok((sources, slots))
-    }
-
-    fn dynamic(&mut self, bindings: &Bindings) -> Resolved<Box<[DynamicCode]>> {
-        bindings
-            .dynamic
-            .iter()
-            .map(|dynamic| {
-                let (name, value) = (self.now(dynamic.name)?, self.later(dynamic.value)?);
-                Ok(DynamicCode {
-                    name,
-                    value,
-                    pos: dynamic.pos,
-                })
-            })
-            .collect()
-    }
-}
-
-/// Where the source of an `inherit (…)` is found.
-#[derive(Clone)]
-enum Source {
-    Slot(u32),
-    Variable(Expr),
-}
-
-fn frame_names(bindings: &Bindings) -> Names {
-    Names::new(
-        bindings
-            .fields
-            .iter()
-            .map(|field| field.name)
-            .zip(0..)
-            .collect(),
-    )
-}
-
-fn binding(node: Node) -> Binding {
-    let forward = matches!(node.expr, Expr::Local(_));
-    Binding { node, forward }
-}
-
-/// The same variable, seen from one frame further in.
-fn deeper(expr: Expr) -> Expr {
-    match expr {
-        Expr::Local(slot) => Expr::Outer { depth: 1, slot },
-        Expr::Outer { depth, slot } => Expr::Outer {
-            depth: depth + 1,
-            slot,
-        },
-        Expr::FromWith(from) => {
-            let depths = from.depths.iter().map(|depth| depth + 1).collect();
-            Expr::FromWith(leak(FromWith {
-                name: from.name,
-                depths,
-            }))
-        }
-        other => other,
     }
 }
