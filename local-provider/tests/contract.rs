@@ -1,5 +1,7 @@
 //! The local provider, as core speaks to it: over its process.
 
+use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -261,4 +263,53 @@ async fn a_state_file_handles_state() {
     };
     assert!(provider.state_read(other).await.is_err());
     provider.close().await;
+}
+
+#[tokio::test]
+async fn commands_do_not_outlive_whoever_asked_for_them() {
+    let folder = TempDir::new().expect("a folder");
+    let fifo = folder.path().join("started");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo runs").success());
+    let ended = async |end: fn(std::process::Child)| {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_nixops4-resources-local"))
+            .current_dir(folder.path())
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("started");
+        let request = json!({ "id": 1, "method": "create", "params": {
+            "type": "exec", "stateful": true,
+            "inputs": { "executable": "sh", "args": ["-c", "sleep 1000 & echo $! > started; wait"] },
+        } });
+        let stdin = child.stdin.as_mut().expect("piped");
+        writeln!(stdin, "{request}").expect("written");
+        let pid = std::fs::read_to_string(&fifo).expect("started");
+        end(child);
+        while runs(pid.trim()) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    ended(|mut child| {
+        drop(child.stdin.take());
+        child.wait().expect("ended");
+    })
+    .await;
+    ended(|mut child| {
+        // Waiting would close it.
+        let _stdin = child.stdin.take();
+        let pid = child.id().to_string();
+        let killed = std::process::Command::new("kill").arg(pid).status();
+        assert!(killed.expect("kill runs").success());
+        assert_eq!(child.wait().expect("ended").code(), Some(143));
+    })
+    .await;
+}
+
+/// Whether a process runs: not one that has ended and whose parent has not looked yet.
+fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
 }

@@ -158,7 +158,7 @@ impl EvaluatorProcess {
             program: program.program.clone(),
             error: Arc::new(error),
         };
-        let (mut child, minder) = spawn(command).await.map_err(start_error)?;
+        let (mut child, minder) = spawn(command, libc::SIGKILL).await.map_err(start_error)?;
         let missing = || start_error(std::io::Error::other("a standard stream is missing"));
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;

@@ -16,14 +16,14 @@ pub struct Minder {
     _alive: mpsc::Sender<()>,
 }
 
-/// Starts `command` with piped standard streams.
-pub async fn spawn(mut command: Command) -> io::Result<(Child, Minder)> {
+/// Starts `command` with piped standard streams. When we end, it is sent `on_our_end`.
+pub async fn spawn(mut command: Command, on_our_end: i32) -> io::Result<(Child, Minder)> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    die_with_parent(&mut command);
+    die_with_parent(&mut command, on_our_end);
     let (alive, ended) = mpsc::channel::<()>();
     let (started, child) = tokio::sync::oneshot::channel();
     let runtime = tokio::runtime::Handle::current();
@@ -44,13 +44,13 @@ pub async fn spawn(mut command: Command) -> io::Result<(Child, Minder)> {
 }
 
 #[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
+fn die_with_parent(command: &mut Command, signal: i32) {
     let parent = std::process::id();
     // SAFETY: prctl, getppid and _exit may be called between fork and exec, and touch no memory
     // of ours.
     unsafe {
         command.pre_exec(move || {
-            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, signal) != 0 {
                 return Err(io::Error::last_os_error());
             }
             if libc::getppid() as u32 != parent {
@@ -63,7 +63,7 @@ fn die_with_parent(command: &mut Command) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_: &mut Command) {}
+fn die_with_parent(_: &mut Command, _: i32) {}
 
 /// How a process ended, in words.
 pub fn describe_status(status: ExitStatus) -> String {

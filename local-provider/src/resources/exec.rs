@@ -182,10 +182,9 @@ fn run(context: &Context, inputs: &Inputs) -> Result<Outputs, Error> {
 
 /// A command must not go on when nobody waits for it any more: a second run would meet it.
 fn end_with_us(command: &mut Command) {
-    // SAFETY: prctl and signal may be called between fork and exec, and touch no memory of ours.
+    // SAFETY: prctl may be called between fork and exec, and touches no memory of ours.
     unsafe {
         command.pre_exec(|| {
-            libc::signal(libc::SIGTERM, libc::SIG_DFL);
             #[cfg(target_os = "linux")]
             if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) != 0 {
                 return Err(io::Error::last_os_error());
@@ -204,8 +203,8 @@ fn terminate(pid: u32) {
     // stopped, so `pid` is its own.
     unsafe {
         if libc::getpgrp() == libc::getpid() {
-            // We were given a group of our own, and everything else in it was started by us.
-            libc::signal(libc::SIGTERM, libc::SIG_IGN);
+            // We were given a group of our own: everything else in it was started by us, and we
+            // ourselves are stopping already.
             libc::kill(0, libc::SIGTERM);
         } else {
             libc::kill(pid, libc::SIGTERM);

@@ -40,7 +40,7 @@ impl Context {
 
     /// Whether the request is to come to an early end.
     pub fn stopping(&self) -> bool {
-        self.stop.wait(Duration::ZERO)
+        self.stop.is_set()
     }
 
     /// Has something done when the request is to come to an early end; at once if it already is.
@@ -92,10 +92,17 @@ impl StopSign {
 
     pub(super) fn set(&self) {
         let mut state = self.state();
+        if state.stopped {
+            return;
+        }
         state.stopped = true;
         state.actions.values().for_each(|action| action());
         drop(state);
         self.changed.notify_all();
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.state().stopped
     }
 
     fn wait(&self, time: Duration) -> bool {

@@ -73,7 +73,9 @@ mod erased;
 mod error;
 mod plan;
 mod resource;
+mod running;
 mod serve;
+mod signal;
 mod stdio;
 
 pub use context::{Context, OnStop};

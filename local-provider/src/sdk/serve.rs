@@ -18,8 +18,12 @@ use serde_json::Value as Json;
 
 use super::context::StopSign;
 use super::erased::Erased;
+use super::running::Running;
 use super::stdio::{self, Output};
-use super::{Context, Error, ResourceType, describe};
+use super::{Context, Error, ResourceType, describe, signal};
+
+/// The exit status of programs that end because of a SIGTERM.
+const ENDED_BY_SIGNAL: i32 = 128 + libc::SIGTERM;
 
 type SetConfig = Box<dyn Fn(Json) -> Result<(), Error> + Send + Sync>;
 
@@ -63,7 +67,14 @@ impl Provider {
     /// Answers requests until there are no more. The `main` of a provider program.
     pub fn run(self) -> ExitCode {
         match stdio::take() {
-            Ok((input, output)) => self.serve(input, output),
+            Ok((input, output)) => {
+                let stop = Arc::new(StopSign::default());
+                let running = Arc::new(Running::default());
+                if let Err(error) = end_on_signal(&running, &stop) {
+                    eprintln!("signals cannot be handled: {error}");
+                }
+                self.serve(input, output, &running, &stop)
+            }
             Err(error) => {
                 eprintln!("standard input and output cannot be used: {error}");
                 ExitCode::FAILURE
@@ -71,9 +82,14 @@ impl Provider {
         }
     }
 
-    fn serve(&self, input: File, output: Output) -> ExitCode {
+    fn serve(
+        &self,
+        input: File,
+        output: Output,
+        running: &Arc<Running>,
+        stop: &Arc<StopSign>,
+    ) -> ExitCode {
         let output = Arc::new(output);
-        let stop = Arc::new(StopSign::default());
         let mut lines = BufReader::new(input);
         // Left only when every request has been answered.
         thread::scope(|scope| {
@@ -81,7 +97,10 @@ impl Provider {
             loop {
                 line.clear();
                 match lines.read_until(b'\n', &mut line) {
-                    Ok(0) => return ExitCode::SUCCESS,
+                    Ok(0) => {
+                        running.finish(stop);
+                        return ExitCode::SUCCESS;
+                    }
                     Ok(_) => {}
                     Err(error) => {
                         eprintln!("requests cannot be read: {error}");
@@ -110,7 +129,11 @@ impl Provider {
                     self.answer(request, &context);
                     continue;
                 }
-                let work = move || self.answer(request, &context);
+                let one = running.one();
+                let work = move || {
+                    self.answer(request, &context);
+                    drop(one);
+                };
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
                     let error = Error::new(format!("no thread could be started: {error}"));
                     output.write(&reply(id, Err(error), Vec::new()));
@@ -184,6 +207,18 @@ impl Provider {
             ..Described::default()
         }
     }
+}
+
+/// Ends in an orderly way when asked to by a signal.
+fn end_on_signal(running: &Arc<Running>, stop: &Arc<StopSign>) -> std::io::Result<()> {
+    let (running, stop) = (running.clone(), stop.clone());
+    signal::on_terminate(move || {
+        // While we are stopping, it is what we have sent to our own group.
+        if !stop.is_set() {
+            running.finish(&stop);
+            std::process::exit(ENDED_BY_SIGNAL);
+        }
+    })
 }
 
 fn reply(id: u64, result: Result<Json, Error>, warnings: Vec<Complaint>) -> Reply {

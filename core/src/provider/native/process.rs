@@ -119,7 +119,9 @@ impl NativeProgram {
     /// Starts it.
     pub(super) async fn start(&self) -> Result<Process, ProviderError> {
         let start_error = |error| self.start_error(&error);
-        let (mut child, minder) = spawn(self.command()).await.map_err(start_error)?;
+        // Not SIGKILL: it is to end what it has started, which we could no longer do.
+        let spawned = spawn(self.command(), libc::SIGTERM).await;
+        let (mut child, minder) = spawned.map_err(start_error)?;
         let missing = || start_error(io::Error::other("a standard stream is missing"));
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
