@@ -1,6 +1,7 @@
 //! Values of provider types: null, unknown or known, at every depth.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -79,7 +80,7 @@ pub struct Bound {
 }
 
 /// The sorted names of an object's attributes, shared between the type and its values.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Names(Arc<Vec<Arc<str>>>);
 
 /// The attributes of an object value.
@@ -87,7 +88,7 @@ pub struct Names(Arc<Vec<Arc<str>>>);
 pub struct Object {
     names: Names,
     /// Invariant: as long as `names`, in the same order.
-    values: Vec<Value>,
+    values: Box<[Value]>,
 }
 
 /// The elements of a set. Invariant: sorted; no two wholly known elements are equal.
@@ -99,6 +100,22 @@ pub fn nfc(text: &str) -> Cow<'_, str> {
     match text.is_ascii() || unicode_normalization::is_nfc(text) {
         true => Cow::Borrowed(text),
         false => Cow::Owned(text.nfc().collect()),
+    }
+}
+
+impl Ord for Names {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // The elements of a collection share their names, and sets are sorted.
+        match Arc::ptr_eq(&self.0, &other.0) {
+            true => Ordering::Equal,
+            false => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for Names {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -141,7 +158,7 @@ impl Object {
     pub fn from_values(names: &Names, values: Vec<Value>) -> Option<Self> {
         (names.len() == values.len()).then(|| Self {
             names: names.clone(),
-            values,
+            values: values.into(),
         })
     }
 
@@ -161,12 +178,12 @@ impl Object {
 
     /// The attributes in the order of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Value)> {
-        self.names.iter().zip(&self.values)
+        self.names.iter().zip(self.values.iter())
     }
 
     /// The attributes in the order of their names, to be changed in place.
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&Arc<str>, &mut Value)> {
-        self.names.iter().zip(&mut self.values)
+        self.names.iter().zip(self.values.iter_mut())
     }
 
     /// The names of the attributes.
@@ -181,7 +198,7 @@ impl Object {
 
     /// Takes the object apart into its values, in the order of the names.
     pub fn into_values(self) -> Vec<Value> {
-        self.values
+        self.values.into_vec()
     }
 }
 
@@ -195,7 +212,7 @@ impl<N: AsRef<str>> FromIterator<(N, Value)> for Object {
         let (names, values): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
         Self {
             names: Names::from_sorted(names),
-            values,
+            values: values.into(),
         }
     }
 }
@@ -236,8 +253,11 @@ impl FromIterator<Value> for Set {
     /// Collects elements; those that are wholly known and equal become one.
     fn from_iter<I: IntoIterator<Item = Value>>(elements: I) -> Self {
         let mut elements: Vec<Value> = elements.into_iter().collect();
-        elements.sort();
-        elements.dedup_by(|next, kept| next == kept && next.is_wholly_known());
+        // Many senders have them in this order already.
+        if !elements.is_sorted_by(|one, next| one < next) {
+            elements.sort();
+            elements.dedup_by(|next, kept| next == kept && next.is_wholly_known());
+        }
         Self(elements)
     }
 }
@@ -463,7 +483,7 @@ fn transform(
                 .collect(),
         ),
         Value::Object(mut object) => {
-            for (name, value) in object.names.iter().zip(&mut object.values) {
+            for (name, value) in object.names.iter().zip(object.values.iter_mut()) {
                 path.0.push(Step::Attribute(name.clone()));
                 *value = transform(std::mem::replace(value, Value::Null), path, change);
                 path.0.pop();

@@ -137,36 +137,59 @@ impl Decoder<'_, '_> {
         depth: usize,
     ) -> Result<Value, CodecError> {
         let names = object.names();
-        let mut slots: Vec<Option<Value>> = Vec::new();
-        slots.resize_with(names.len(), || None);
-        for nth in 0..len {
+        let mut values = Vec::with_capacity(names.len());
+        // Senders sort attributes as we do, so nearly always each is where it is looked for.
+        while values.len() < len {
             let key = self.reader.key()?;
-            // Senders sort attributes as we do, so the guess is nearly always right.
-            let position = match nth < names.len() && **names.at(nth) == *key {
-                true => nth,
-                false => names
-                    .position(&nfc(key))
-                    .ok_or_else(|| unexpected(key, object))?,
-            };
+            let next = values.len();
+            if next >= names.len() || **names.at(next) != *key {
+                return self.unsorted_object(object, (key, values), len, depth);
+            }
+            values.push(self.attribute(object, next, depth)?);
+        }
+        finish_object(object, values)
+    }
+
+    fn attribute(
+        &mut self,
+        object: &ObjectType,
+        position: usize,
+        depth: usize,
+    ) -> Result<Value, CodecError> {
+        self.value(object.type_at(position), depth)
+            .map_err(|e| e.within(Step::Attribute(object.names().at(position).clone())))
+    }
+
+    /// Goes on with an object after the key that was not expected; the values before it are read.
+    fn unsorted_object(
+        &mut self,
+        object: &ObjectType,
+        (mut key, read): (&str, Vec<Value>),
+        len: usize,
+        depth: usize,
+    ) -> Result<Value, CodecError> {
+        let names = object.names();
+        let remaining = len - read.len();
+        let mut slots: Vec<Option<Value>> = read.into_iter().map(Some).collect();
+        slots.resize_with(names.len(), || None);
+        for nth in 0..remaining {
+            if nth > 0 {
+                key = self.reader.key()?;
+            }
+            let position = names
+                .position(&nfc(key))
+                .ok_or_else(|| unexpected(key, object))?;
             if slots[position].is_some() {
                 return Err(CodecError::new(format!(
                     "the attribute {key:?} occurs twice"
                 )));
             }
-            let value = self
-                .value(object.type_at(position), depth)
-                .map_err(|e| e.within(Step::Attribute(names.at(position).clone())))?;
-            slots[position] = Some(value);
+            slots[position] = Some(self.attribute(object, position, depth)?);
         }
-        if let Some(position) = slots.iter().position(Option::is_none) {
-            let name = names.at(position);
-            return Err(CodecError::new(format!(
-                "the attribute {name:?} is missing"
-            )));
+        match slots.iter().position(Option::is_none) {
+            Some(position) => Err(missing(object, position)),
+            None => finish_object(object, slots.into_iter().flatten().collect()),
         }
-        Object::from_values(names, slots.into_iter().flatten().collect())
-            .map(Value::Object)
-            .ok_or_else(|| CodecError::new("the object has too few attributes"))
     }
 
     fn dynamic(&mut self, depth: usize) -> Result<Value, CodecError> {
@@ -208,6 +231,19 @@ fn wanted(ty: &Type) -> Cow<'static, str> {
         Type::Tuple(types) => format!("a tuple of {}", types.len()).into(),
         Type::Dynamic => "a value with its type".into(),
     }
+}
+
+/// Makes the object from the values of its first attributes, if these are all.
+fn finish_object(object: &ObjectType, values: Vec<Value>) -> Result<Value, CodecError> {
+    let read = values.len();
+    Object::from_values(object.names(), values)
+        .map(Value::Object)
+        .ok_or_else(|| missing(object, read))
+}
+
+fn missing(object: &ObjectType, position: usize) -> CodecError {
+    let name = object.names().at(position);
+    CodecError::new(format!("the attribute {name:?} is missing"))
 }
 
 fn unexpected(key: &str, object: &ObjectType) -> CodecError {

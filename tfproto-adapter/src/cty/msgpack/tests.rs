@@ -322,6 +322,33 @@ fn objects_have_exactly_their_attributes() {
 }
 
 #[test]
+fn attributes_out_of_order_are_counted_too() {
+    let ty = Type::object([("a", Type::Bool), ("b", Type::Bool), ("c", Type::Bool)]);
+    let value = Value::object([
+        ("a", Value::Bool(true)),
+        ("b", Value::Null),
+        ("c", Value::Bool(false)),
+    ]);
+    assert_eq!(read(&ty, "83 a1 61 c3 a1 63 c2 a1 62 c0"), value);
+    assert_eq!(
+        refused(&ty, "82 a1 61 c3 a1 63 c2"),
+        "the attribute \"b\" is missing"
+    );
+    assert_eq!(
+        refused(&ty, "82 a1 63 c3 a1 63 c2"),
+        "the attribute \"c\" occurs twice"
+    );
+    assert_eq!(
+        refused(&ty, "83 a1 61 c3 a1 62 c3 a1 61 c3"),
+        "the attribute \"a\" occurs twice"
+    );
+    assert_eq!(
+        refused(&ty, "82 a1 62 c3 a1 63 01"),
+        "c: expected true or false, found a number"
+    );
+}
+
+#[test]
 fn malformed_bytes_are_refused() {
     let cut = "malformed MessagePack: the data ends in the middle of a value";
     assert_eq!(refused(&Type::String, ""), cut);
