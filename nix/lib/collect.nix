@@ -72,7 +72,9 @@ let
         key = if m ? key then toString m.key else key';
         inherit depth;
         disabled = m.disabledModules or [ ];
+        declares = m ? options;
         options = if long then m.options or { } else { };
+        configures = !long || m ? config || m ? freeformType || m ? meta;
         config = withExtras m (if long then m.config or { } else removeAttrs m shorthandFields);
         imports = if m ? require then m.require ++ m.imports or [ ] else m.imports or [ ];
         children = loadAll ctx file key (depth + 1) imports;
@@ -82,7 +84,7 @@ let
     in
     if m ? _class && ctx.class != null && m._class != null && m._class != ctx.class then
       errors.wrongClass record.file m._class ctx.class
-    else if long && bad != { } then
+    else if long && attrNames bad != [ ] then
       errors.mixedForms record.file (attrNames bad)
     else
       record;
@@ -93,7 +95,7 @@ let
     let
       more = removeAttrs (functionArgs f) args.names;
     in
-    if more == { } then
+    if attrNames more == [ ] then
       f args.given
     else
       f (
@@ -120,6 +122,8 @@ let
         {
           dynamic = m;
           disabled = [ ];
+          declares = false;
+          configures = false;
           options = { };
           config = { };
           imports = [ ];
@@ -161,6 +165,8 @@ let
   group = key: children: {
     file = "<unknown-file>";
     disabled = [ ];
+    declares = false;
+    configures = false;
     options = { };
     config = { };
     imports = [ ];

@@ -51,7 +51,7 @@ let
     loc: d:
     let
       pos =
-        if d.from or { } == { } || loc == [ ] || !(isAttrs d.from) then
+        if loc == [ ] || !(isAttrs (d.from or null)) then
           null
         else
           builtins.unsafeGetAttrPos (last loc) d.from;

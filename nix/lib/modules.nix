@@ -87,14 +87,14 @@ let
     };
   };
 
-  definitionSets = e: filter (s: s.attrs != { }) (checkedSets e.file (pushDown e.file e.config));
+  definitionSets = e: if e.configures then checkedSets e.file (pushDown e.file e.config) else [ ];
   checkedSets =
     file: sets:
     if all (s: isAttrs s.attrs) sets then sets else errors.configNotASet file sets;
 
   declarationsOf =
     entries:
-    map (e: { inherit (e) file options; }) (filter (e: e.options != { }) entries);
+    map (e: { inherit (e) file options; }) (filter (e: e.declares) entries);
 
   # Everything about a list of modules that does not depend on an instance.
   prepare =
@@ -197,7 +197,9 @@ let
             inherit file key;
             depth = 0;
             disabled = [ ];
+            declares = false;
             options = { };
+            configures = true;
             config = module;
             imports = [ ];
             children = [ ];
@@ -220,7 +222,7 @@ let
 
       tree =
         if simple then
-          if all (e: e.options == { }) loaded then
+          if all (e: !e.declares) loaded then
             prepared.tree
           else
             declare prefix (declarationsOf (reverse (inOrder prepared.early loaded prepared.late)))

@@ -313,7 +313,7 @@ let
         in
         evaluate self here sub (setsOf here (get name))
       ) tree.groups;
-      hasGroups = tree.groups != { };
+      hasGroups = attrNames tree.groups != [ ];
       options = mapAttrs (name: leaf: leaf.value self (loc ++ [ name ]) (get name)) tree.options;
     in
     {
@@ -331,7 +331,8 @@ let
           let
             attrs = removeAttrs s.attrs tree.names;
           in
-          if attrs == { } then
+          # Comparing with { } would look whether the set is a package, and so evaluate an attribute `type`.
+          if attrNames attrs == [ ] then
             [ ]
           else
             [

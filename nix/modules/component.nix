@@ -19,6 +19,7 @@ let
     filter
     genList
     isAttrs
+    isFunction
     isList
     isString
     length
@@ -62,11 +63,30 @@ let
     field: default: self:
     if self.config.type == null then default else self.config.type.instance.program.${field} or default;
 
-  toolSetsOutputs = lib.mkOptionType {
-    name = "outputs";
-    description = "outputs, which the provider reports";
-    check = _: false;
-  };
+  # Inputs of a resource that declares them itself, as a module.
+  moduleInputs = types.submodule { };
+
+  # A resource may declare outputs itself too: its definitions of `outputs` are modules, the provider's report is what
+  # they configure.
+  reportedOutputs =
+    self:
+    lib.mkOptionType {
+      name = "outputs";
+      description = "module that declares what the provider reports";
+      check = x: isAttrs x || isFunction x || builtins.isPath x;
+      merge =
+        _: defs:
+        let
+          inherit (self.config) type;
+          asModule = d: if isAttrs d.value then { config = d.value; } else d.value;
+          modules = map (d: lib.setDefaultModuleLocation d.file (asModule d)) defs;
+          values = outputsOf (memberPath self.prefix);
+        in
+        if type == null && builtins.all (d: isAttrs d.value && builtins.attrNames d.value == [ ]) defs then
+          values
+        else
+          providers.readOutputs ((if type == null then [ ] else type.outputModules) ++ modules) values;
+    };
 
   # The program that a resource without a provider names itself, as a provider instance of its own.
   ownInstance =
@@ -97,7 +117,7 @@ let
     self: path:
     let
       name = if path == [ ] then "The root" else "`${lib.concatStringsSep "." path}'";
-      has = values: isKnown values && values != { };
+      has = values: isKnown values && builtins.attrNames values != [ ];
     in
     if isResource self then
       if has self.config.members then
@@ -122,9 +142,7 @@ let
       isResource = isResource self;
       inherit (config) members outputs;
       # The provider instances declared here, by name.
-      providerInstances = mapAttrs (
-        name: p: (providers.handle path name p).instance
-      ) config.providers;
+      providerInstances = mapAttrs (name: p: (providers.handle path name p)._instance) config.providers;
       state =
         if isAttrs config.state && config.state ? _inherit then
           { inherited = true; }
@@ -204,27 +222,44 @@ in
     };
     inputs = mkOption {
       type = openInputs;
-      instanceType = self: if self.config.type == null then openInputs else self.config.type.inputsType;
-      instanceDefault = self: if self.config.type == null then { } else self.config.type.inputsType.merge (self.prefix ++ [ "inputs" ]) [ { file = "<nixops4>"; value = { }; } ];
+      instanceType =
+        self:
+        if self.config.type != null then
+          self.config.type.inputsType
+        else if builtins.any (d: isKnown d.value && isFunction d.value) (self.get "inputs") then
+          moduleInputs
+        else
+          openInputs;
+      instanceDefault =
+        self:
+        if self.config.type == null then
+          { }
+        else
+          self.config.type.inputsType.merge (self.prefix ++ [ "inputs" ]) [
+            {
+              file = "<nixops4>";
+              value = { };
+            }
+          ];
       description = "What the resource is to be like.";
     };
     outputs = mkOption {
       type = openInputs;
-      instanceType = self: if isResource self then toolSetsOutputs else openInputs;
+      instanceType = self: if isResource self then reportedOutputs self else openInputs;
       instanceDefault =
         self:
-        if isResource self then
+        if !(isResource self) then
+          { }
+        else
           let
             values = outputsOf (memberPath self.prefix);
           in
-          if self.config.type == null then values else self.config.type.outputs values
-        else
-          { };
+          if self.config.type == null then values else self.config.type.readOutputs values;
       description = "What the provider reports of a resource, or what a composite makes of its members for others.";
     };
     outputsSkeleton = mkOption {
       type = types.nullOr types.raw;
-      instanceDefault = self: if self.config.type == null then null else self.config.type.outputsSkeleton;
+      instanceDefault = self: if self.config.type == null then null else self.config.type.outputNames;
       description = "The names of the outputs, where the declaration fixes them.";
     };
     requireState = mkOption {
@@ -238,6 +273,7 @@ in
         _inherit = true;
         absoluteMemberPath = [ ];
       };
+      apply = x: if isList x then { absoluteMemberPath = x; } else x;
       description = "The member that keeps the state of this component and those below it; `null` for none.";
     };
     lifecycle = {

@@ -4,33 +4,34 @@
   config,
   lib,
   withSystem,
-  options,
   ...
 }:
 {
   _class = "flake";
   options.nixops4 = lib.mkOption {
     type = lib.types.deferredModule;
+    default = { };
     description = "The root component of the deployment.";
   };
-  config = lib.mkIf options.nixops4.isDefined {
+  config = {
     flake.nixops4 = mkRoot {
       modules = [
-        config.nixops4
         (
           { resourceProviderSystem, ... }:
           {
             _class = "nixops4Component";
-            _module.args.withResourceProviderSystem = withSystem resourceProviderSystem;
+            _module.args.withResourceProviderSystem = lib.mkDefault (withSystem resourceProviderSystem);
           }
         )
+        config.nixops4
       ];
       specialArgs = { inherit withSystem; };
+      prefix = [ "nixops4" ];
     };
     perSystem =
       { system, ... }:
       {
-        checks.nixops4-providers = config.flake.nixops4.getProviders { inherit system; };
+        checks.nixops-providers = config.flake.nixops4.getProviders { inherit system; };
       };
   };
 }

@@ -70,6 +70,7 @@ in
       type = types.lazyAttrsOf (
         types.submoduleWith {
           class = "nixops4ResourceType";
+          specialArgs.provider = config;
           modules = [
             (import ./resource-type.nix {
               inherit lib;

@@ -122,16 +122,17 @@ let
         inherit mode instance;
         resourceType = type;
         requireState = false;
-        outputsSkeleton = null;
+        outputNames = null;
         inputsType = openInputs;
-        outputs = values: values;
+        outputModules = [ ];
+        readOutputs = readOutputs [ ];
       };
     in
-    if p.resourceTypes != { } then
-      declared // { inherit instance; }
+    if attrNames p.resourceTypes != [ ] then
+      declared // { _instance = instance; }
     else
       openAttrs (openType "managed") {
-        inherit instance;
+        _instance = instance;
         data = openAttrs (openType "data") { };
         ephemeral = openAttrs (openType "ephemeral") { };
       };
@@ -141,16 +142,9 @@ let
     p: instance: t:
     let
       own = t.provider.executable != p.executable || t.provider.args != p.args || t.provider.type != p.type;
-      declaredOutputs = removeAttrs (lib.modules.evalModules {
-        modules = [ t.outputs ];
-        inherit specialArgs;
-      }).options [ "_module" ];
-      outputsType = types.submoduleWith {
-        modules = [ t.outputs ];
-        inherit specialArgs;
-      };
     in
-    {
+    t
+    // {
       _type = "nixops4ResourceType";
       mode = "managed";
       instance =
@@ -163,23 +157,41 @@ let
         else
           instance;
       resourceType = t.type;
-      inherit (t) requireState;
-      outputsSkeleton = attrNames declaredOutputs;
+      outputNames = attrNames (declaredOutputs [ t.outputs ] // t.outputsSkeleton);
       inputsType = types.submoduleWith {
         modules = [ t.inputs ];
         inherit specialArgs;
+        shorthandOnlyDefinesConfig = true;
       };
-      # What the provider reported, as the options make of it.
-      outputs =
-        values:
-        outputsType.merge [ "outputs" ] [
+      outputModules = [ t.outputs ];
+      readOutputs = readOutputs [ t.outputs ];
+    };
+
+  # The outputs that modules declare as options.
+  declaredOutputs =
+    modules:
+    removeAttrs (lib.modules.evalModules { inherit modules specialArgs; }).options [ "_module" ];
+
+  # What the provider reported, as the options that modules declare make of it; as it is where they declare none.
+  readOutputs =
+    modules:
+    let
+      declared = declaredOutputs modules;
+      type = types.submoduleWith { inherit modules specialArgs; };
+    in
+    if modules == [ ] then
+      values: values
+    else
+      values:
+      type.merge
+        [ "outputs" ]
+        [
           {
             file = "the provider's outputs";
-            value.config = mapAttrs (name: _: values.${name}) declaredOutputs;
+            value.config = mapAttrs (name: _: values.${name}) declared;
           }
         ];
-    };
 in
 {
-  inherit provider handle;
+  inherit provider handle readOutputs;
 }

@@ -27,6 +27,12 @@ in
       default = { };
       description = "A module that declares the outputs as options.";
     };
+    outputsSkeleton = mkOption {
+      type = types.lazyAttrsOf types.raw;
+      default = { };
+      internal = true;
+      description = "Names of outputs beside those that `outputs` declares.";
+    };
     type = mkOption {
       type = types.str;
       default = name;

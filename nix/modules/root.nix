@@ -50,15 +50,14 @@ let
     else
       defs;
 
-  # Evaluates modules as the root component.
-  evalRoot =
+  # Evaluates modules as the root component. `outputsOf`: member path -> what the resource there reported.
+  evaluate =
     {
       modules,
       specialArgs ? { },
       prefix ? [ ],
-      resourceProviderSystem ? builtins.currentSystem or "unknown",
-      # Member path -> what the resource there reported.
-      outputsOf ? path: throw "The output of `${concatStringsSep "." path}' is not known.",
+      resourceProviderSystem,
+      outputsOf,
     }:
     let
       specialArgs' = {
@@ -144,9 +143,12 @@ let
       context = nothing;
     };
 
-  # The tree of components as version 0 of the format has it.
+  # The tree of components as version 0 of the format has it, below a component that keeps its state in `state`.
   toExport =
-    c:
+    state: c:
+    let
+      own = c.state.handler or state;
+    in
     if c.isResource then
       {
         resource =
@@ -163,12 +165,16 @@ let
             inherit (r) type inputs;
             outputsSkeleton =
               if isList r.outputsSkeleton then lib.genAttrs r.outputsSkeleton (_: { }) else r.outputsSkeleton;
-            state = c.state.handler or null;
+            state =
+              if r.requireState && own == null then
+                throw "members.${concatStringsSep ".members." c.path}.state has not been defined, but a `${r.type}' needs it."
+              else
+                own;
           };
       }
     else
       {
-        members = mapAttrs (_: m: toExport m._component) (
+        members = mapAttrs (_: m: toExport own m._component) (
           lib.filterAttrs (_: m: !(m ? _absent)) c.members
         );
       };
@@ -230,6 +236,32 @@ let
     else
       outputsOf path;
 
+  outputsIn =
+    outputValues: path:
+    lib.attrByPath path (throw "The outputs of `${concatStringsSep "." path}' are not there.") outputValues;
+
+  # The evaluated root, as modules make it from what the tool says.
+  evalRoot =
+    {
+      modules,
+      specialArgs ? { },
+      prefix ? [ ],
+    }:
+    {
+      resourceProviderSystem,
+      outputValues,
+      ...
+    }:
+    evaluate {
+      inherit
+        modules
+        specialArgs
+        prefix
+        resourceProviderSystem
+        ;
+      outputsOf = outputsIn outputValues;
+    };
+
   mkRoot =
     {
       modules,
@@ -237,9 +269,9 @@ let
       prefix ? [ ],
     }:
     let
-      component =
+      root =
         { outputsOf, resourceProviderSystem }:
-        (evalRoot {
+        evaluate {
           inherit
             modules
             specialArgs
@@ -247,21 +279,22 @@ let
             outputsOf
             resourceProviderSystem
             ;
-        }).config._component;
+        };
+    in
+    {
+      _type = "nixops4Component";
       rootFunction =
         {
           resourceProviderSystem ? builtins.currentSystem or "unknown",
           outputValues ? { },
           ...
         }:
-        toExport (component {
-          inherit resourceProviderSystem;
-          outputsOf = path: lib.getAttrFromPath path outputValues;
-        });
-    in
-    {
-      _type = "nixops4Component";
-      inherit rootFunction;
+        toExport null
+          (root {
+            inherit resourceProviderSystem;
+            outputsOf = outputsIn outputValues;
+          }).config._component;
+      # Depends on the programs of the providers that the root declares.
       getProviders =
         { system }:
         builtins.derivation {
@@ -272,25 +305,20 @@ let
             "-c"
             ''printf '%s\n' $providers > "$out"''
           ];
-          providers = lib.unique (executables (rootFunction {
-            resourceProviderSystem = system;
-          }));
+          providers = builtins.filter (executable: executable != null) (
+            lib.mapAttrsToList (_: p: p.executable)
+              (root {
+                resourceProviderSystem = system;
+                outputsOf = _: throw "Providers must not depend on outputs to be known ahead of time.";
+              }).config.providers
+          );
         };
       # What our own evaluator reads instead of `rootFunction`.
       nixops4Component = {
         version = 1;
-        inherit component;
+        component = args: (root args).config._component;
       };
     };
-
-  executables =
-    e:
-    if e ? members then
-      concatMap executables (builtins.attrValues e.members)
-    else if e.resource.provider.executable == null then
-      [ ]
-    else
-      [ e.resource.provider.executable ];
 
   isMadeRoot = v: v ? _type && v._type == "nixops4Component";
 
@@ -316,7 +344,7 @@ let
         in
         fromExport outputsOf [ ] export
     else if isAttrs root || isFunction root || isList root || isPath root then
-      (evalRoot {
+      (evaluate {
         modules =
           if isList root then
             map (m: if file == null then m else lib.setDefaultModuleLocation file m) root
@@ -336,6 +364,5 @@ in
     evalRoot
     mkRoot
     load
-    toExport
     ;
 }

@@ -28,7 +28,7 @@ let
 
   typed = {
     resourceTypes.thing = {
-      requireState = true;
+      requireState = false;
       inputs =
         { lib, ... }:
         {
