@@ -22,7 +22,7 @@ const SHORT_TRACE: usize = 8;
 impl Evaluator {
     /// The error as plain text: what went wrong, where, what was being done, what may help.
     pub fn render(&self, error: &EvalError, options: &RenderOptions) -> String {
-        let mut text = format!("error: {}\n", error.message());
+        let mut text = format!("error: {}\n", plain(error.message()));
         if let Some(at) = self.locate(error.span()) {
             excerpt(&at, &mut text);
         }
@@ -72,7 +72,7 @@ impl Evaluator {
             }
             shown += 1;
             last = frame.span;
-            text.push_str(&format!("  … {}\n", self.describe_frame(frame)));
+            text.push_str(&format!("  … {}\n", plain(&self.describe_frame(frame))));
             if let Some(at) = at {
                 excerpt(&at, text);
             }
@@ -81,6 +81,20 @@ impl Evaluator {
             text.push_str(&format!("  ({hidden} more frames with --show-trace)\n"));
         }
     }
+}
+
+/// The text without the colours that thrown messages may bring along.
+fn plain(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let colour = part
+            .bytes()
+            .take_while(|byte| byte.is_ascii_digit() || *byte == b';')
+            .count();
+        plain.push_str(part[colour..].strip_prefix('m').unwrap_or(&part[colour..]));
+    }
+    plain
 }
 
 fn is_embedded(at: &Location) -> bool {

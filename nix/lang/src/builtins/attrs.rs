@@ -53,7 +53,8 @@ fn map_attrs(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         let value = Value::Thunk(Thunk::item(&batch, index));
         builder.push(Attr {
             name: attr.name,
-            pos: attr.pos,
+            // As in Nix: this is how code makes a set forget where it was written.
+            pos: Pos::NONE,
             value,
         });
     }

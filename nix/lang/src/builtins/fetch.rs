@@ -26,9 +26,6 @@ pub(super) const TABLE: &Table = &[
     Builtin::new("fetchTree", 1, 1, |evaluator, args| {
         refuse(evaluator, "fetchTree", args)
     }),
-    Builtin::new("fetchClosure", 1, 1, |evaluator, args| {
-        refuse(evaluator, "fetchClosure", args)
-    }),
 ];
 
 fn fetch_url(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
