@@ -193,7 +193,9 @@ let
       );
       providerInstances = { };
       outputs = if e ? resource then outputsOf path else { };
-      state = if e ? resource then { handler = r.state or null; } else { inherited = true; };
+      # Version 0 knows no state but the one that a resource names.
+      state =
+        if e ? resource && r.state or null != null then { handler = r.state; } else { inherited = true; };
       memberSets = [ ];
       resource = {
         instance = {
