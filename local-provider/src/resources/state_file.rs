@@ -95,7 +95,9 @@ impl ResourceType for StateFile {
             return Err(Error::new(text).hint("`nixops4 state list` says what there is"));
         }
         let mut lines = Vec::new();
-        if log.events == 0 {
+        // Whoever begins with a document of their own is to have that one.
+        let begins = patch[0]["op"] == "add" && patch[0]["path"] == "";
+        if log.events == 0 && !begins {
             let empty = json!({
                 "_type": DOCUMENT_TYPE,
                 "version": FORMAT_VERSION,

@@ -1,5 +1,6 @@
 //! The default plan, stated as: prior inputs, wanted inputs, what comes of it.
 
+use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -161,4 +162,33 @@ fn what_is_always_applied_updates_without_a_change() {
     );
     assert_eq!(planned.action, Action::Update);
     assert!(planned.outputs.is_unknown(), "names are not fixed");
+}
+
+/// Values that are known.
+fn known() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        (0_i64..3).prop_map(Json::from),
+        "[ab]{0,1}".prop_map(Json::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Json::from),
+            prop::collection::btree_map("[abc]", inner, 0..4)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn changing_the_leaves_that_differ_leaves_no_difference(a in known(), b in known()) {
+        let (mut a, b) = (value(a), value(b));
+        prop_assert_eq!(changed_leaves(&a, &a), []);
+        for path in changed_leaves(&a, &b) {
+            put(&mut a, &path.0, b.get(&path));
+        }
+        prop_assert_eq!(changed_leaves(&a, &b), []);
+    }
 }

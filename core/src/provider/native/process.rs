@@ -8,16 +8,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncRead, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
+use super::lines::{Next, next_line};
 use super::secrets::Secrets;
 use crate::evaluate::spawn::{Minder, describe_status, spawn};
 use crate::provider::ProviderError;
 
 /// How many lines of standard error are kept for the message when the program dies.
 const LAST_WORDS: usize = 20;
+/// Longest piece of a line that is taken at once.
+const MAX_LINE: usize = 64 * 1024;
 /// Longest piece of a line that is kept or shown.
 const MAX_SHOWN: usize = 400;
 /// How long a program whose output has ended may take to end.
@@ -269,8 +272,14 @@ impl LastWords {
     ) -> JoinHandle<()> {
         let this = self.clone();
         tokio::spawn(async move {
-            let mut lines = BufReader::new(stderr).split(b'\n');
-            while let Ok(Some(line)) = lines.next_segment().await {
+            let mut stderr = BufReader::new(stderr);
+            let mut line = Vec::new();
+            // A line without end is taken in pieces.
+            while let Ok(next) = next_line(&mut stderr, &mut line, MAX_LINE).await {
+                if next == Next::End && line.is_empty() {
+                    break;
+                }
+                let line = std::mem::take(&mut line);
                 let line = this.secrets.hide(shown(&line));
                 tracing::debug!(target: "nixops4::provider", provider, "{line}");
                 this.push(line);

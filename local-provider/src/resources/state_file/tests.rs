@@ -76,6 +76,18 @@ fn a_new_file_begins_with_an_empty_document() {
 }
 
 #[test]
+fn whoever_begins_with_a_document_has_that_one() {
+    let place = Place::new();
+    let mine = json!({ "_type": DOCUMENT_TYPE, "version": 1, "mine": true });
+    place
+        .event(json!([{ "op": "add", "path": "", "value": mine }]))
+        .expect("written");
+    assert_eq!(place.read().0, Ok(mine));
+    let text = fs::read_to_string(&place.path).expect("there");
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
 fn a_file_of_an_earlier_version_is_read_and_gone_on_with() {
     let place = Place::with(OLD);
     place

@@ -165,7 +165,7 @@ async fn messages_that_break_the_protocol_end_it() {
         ),
     ] {
         let (connection, mut peer) = connect();
-        let program = async {
+        let program = async move {
             peer.next_request().await;
             peer.say(line).await;
         };
