@@ -1,8 +1,9 @@
 //! Times the state file: appending outcomes as an apply does, opening a large file, and the memory
-//! that takes. Usage: `cargo run --release -p nixops4-core --example state_bench [RESOURCES]`.
+//! that takes. Usage: `cargo run --release -p nixops4-core --example state_bench [RESOURCES [FILE]]`: with a file,
+//! only that is opened.
 #![allow(clippy::print_stdout, reason = "a program for people at a terminal")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,14 @@ use nixops4_proto::evaluator::ProviderProgram;
 
 #[tokio::main]
 async fn main() {
-    let count = std::env::args()
-        .nth(1)
+    let mut args = std::env::args().skip(1);
+    let count = args
+        .next()
         .and_then(|text| text.parse().ok())
         .unwrap_or(10_000);
+    if let Some(path) = args.next() {
+        return open(Path::new(&path), "as it is");
+    }
     let directory = std::env::temp_dir().join(format!("state-bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a folder");
     let applied = directory.join("applied.state");
@@ -38,7 +43,9 @@ async fn main() {
     for (path, what) in [(applied, "intents and outcomes"), (found, "one event each")] {
         open(&path, what);
     }
-    std::fs::remove_dir_all(&directory).expect("removed");
+    if std::env::var_os("KEEP").is_none() {
+        std::fs::remove_dir_all(&directory).expect("removed");
+    }
 }
 
 fn writer(path: &Path) -> FileStore {
@@ -89,9 +96,10 @@ async fn record(path: &Path, count: usize) {
     store.close().await.expect("closed");
 }
 
-fn open(path: &PathBuf, what: &str) {
+fn open(path: &Path, what: &str) {
     let megabytes = std::fs::metadata(path).expect("a file").len() as f64 / 1e6;
     let mut times = Vec::new();
+    let cpu_before = cpu();
     let before = memory("VmRSS:");
     let mut kept = None;
     for _ in 0..7 {
@@ -106,11 +114,22 @@ fn open(path: &PathBuf, what: &str) {
         .as_ref()
         .map_or(0, |opened| opened.value.snapshot().len());
     println!(
-        "open {resources} resources, {what} ({megabytes:.1} MB): {:.1?}; memory {before:.0} -> {:.0} MB, at most {:.0} MB",
+        "open {resources} resources, {what} ({megabytes:.1} MB): {:.1?} (processor {:.1?}); memory {before:.0} -> {:.0} MB, at most {:.0} MB",
         times[times.len() / 2],
+        (cpu() - cpu_before) / times.len() as u32,
         memory("VmRSS:"),
         memory("VmHWM:"),
     );
+}
+
+/// Processor time of this process.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds = stat
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
 /// Memory of this process, in megabytes.

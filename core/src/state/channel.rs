@@ -106,7 +106,8 @@ impl ChannelStore {
             reason,
             hints: Vec::new(),
         };
-        let snapshot = format::read(document).map_err(foreign)?;
+        let text = document.to_string();
+        let snapshot = format::read(format::Node::Text(&text)).map_err(foreign)?;
         let ledger = Ledger::new(snapshot.clone(), 0, run.clone());
         let sending = Sending {
             ledger,

@@ -3,35 +3,43 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::state::format::Fold;
+use crate::state::format::{Fold, TextEvent};
 use crate::state::samples::{create, path, sample};
 use crate::state::{contract, new_run};
 
 /// Keeps a state in memory, or refuses to.
 #[derive(Debug, Default)]
 struct Keeper {
-    fold: std::sync::Mutex<Fold>,
+    patches: std::sync::Mutex<Vec<String>>,
     refuses: AtomicBool,
 }
 
 #[async_trait]
 impl StateChannel for Keeper {
     async fn read(&self) -> Result<Json, String> {
-        Ok(self.fold.lock().expect("no panic").clone().into_document())
+        let patches = self.patches.lock().expect("no panic");
+        let mut fold = Fold::default();
+        for (index, patch) in patches.iter().enumerate() {
+            let patch = serde_json::from_str(patch).map_err(|error| error.to_string())?;
+            let event = TextEvent {
+                index: index as u64,
+                meta: Default::default(),
+                patch,
+            };
+            fold.push(event).map_err(|error| error.to_string())?;
+        }
+        Ok(fold.document())
     }
 
     async fn event(&self, _event: &str, patch: &Json) -> Result<(), String> {
         if self.refuses.load(Ordering::SeqCst) {
             return Err("the bucket is gone".into());
         }
-        let patch = serde_json::from_value(patch.clone()).map_err(|error| error.to_string())?;
-        let mut fold = self.fold.lock().expect("no panic");
-        let event = Event {
-            index: fold.next_index(),
-            meta: Default::default(),
-            patch,
-        };
-        fold.push(event).map_err(|error| error.to_string())
+        self.patches
+            .lock()
+            .expect("no panic")
+            .push(patch.to_string());
+        self.read().await.map(drop)
     }
 }
 

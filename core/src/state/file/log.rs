@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::read::{Contents, io_error};
+use super::read::io_error;
 use crate::state::StateError;
 
 /// An open file, as far as a log needs one. There to let tests fail what a disk can fail.
@@ -55,6 +55,19 @@ pub(super) fn open_private(path: &Path, options: &mut OpenOptions) -> io::Result
     options.mode(0o600).open(path)
 }
 
+/// How a file ends, on which a log goes on.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// Whether there is a file.
+    pub exists: bool,
+    /// How much of it is whole events.
+    pub good_len: u64,
+    /// Whether the last event lacks its newline.
+    pub unfinished_line: bool,
+    /// The beginning of an event that follows.
+    pub torn: Vec<u8>,
+}
+
 /// A log that is written to.
 pub(super) struct LogFile {
     path: PathBuf,
@@ -71,18 +84,17 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// The log of which `contents` were read. Nothing is opened or made yet.
-    pub fn new(path: PathBuf, contents: &mut Contents, opener: Opener) -> Self {
-        let torn = std::mem::take(&mut contents.torn);
+    /// The log that ends as `tail` says. Nothing is opened or made yet.
+    pub fn new(path: PathBuf, tail: Tail, opener: Opener) -> Self {
         Self {
             path,
             opener,
             disk: None,
-            good_len: contents.good_len,
-            dirty: !torn.is_empty(),
-            unnamed: !contents.exists,
-            unfinished_line: contents.unfinished_line,
-            torn,
+            good_len: tail.good_len,
+            dirty: !tail.torn.is_empty(),
+            unnamed: !tail.exists,
+            unfinished_line: tail.unfinished_line,
+            torn: tail.torn,
         }
     }
 

@@ -26,7 +26,7 @@ use nixops4_proto::state::{LockOwner, Run};
 use tokio::sync::oneshot;
 
 use self::lock::Lock;
-use self::log::{LogFile, Opener, opener};
+use self::log::{LogFile, Opener, Tail, opener};
 use self::writer::{Answer, Job, Published, Writer};
 use super::ledger::{Change, Ledger};
 use super::run::intent_id;
@@ -110,8 +110,8 @@ impl FileStore {
             .warnings
             .0
             .extend(broken.map(|owner| broken_lock(&path, &owner)));
-        let mut log = LogFile::new(path.clone(), &mut loaded.contents, opener);
-        loaded.write_kept(&mut log)?;
+        let mut log = LogFile::new(path.clone(), loaded.tail, opener);
+        write_kept(loaded.kept, &mut log)?;
         let published = Published::new(RwLock::new(Arc::new(loaded.snapshot.clone())));
         let writer = Writer {
             place: path.display().to_string(),
@@ -244,7 +244,8 @@ impl StateStore for FileStore {
     }
 
     async fn document(&self) -> Result<serde_json::Value, StateError> {
-        Ok(read::contents(&self.path)?.fold.into_document())
+        let bytes = read_file(&self.path)?.unwrap_or_default();
+        Ok(read::parse(&self.path, &bytes)?.fold.document())
     }
 
     async fn close(&self) -> Result<(), StateError> {
@@ -264,53 +265,72 @@ impl StateStore for FileStore {
 
 /// A file that was read, with what was kept elsewhere.
 struct Loaded {
-    contents: read::Contents,
     snapshot: Snapshot,
     next_index: u64,
-    kept: Vec<rescue::Kept>,
+    tail: Tail,
+    /// Where events were kept, and the lines for them.
+    kept: Vec<(PathBuf, String)>,
     warnings: Diagnostics,
 }
 
 impl Loaded {
     fn load(path: &Path, rescue_directories: &[PathBuf]) -> Result<Self, StateError> {
-        let mut contents = read::contents(path)?;
+        let file = read_file(path)?;
+        let bytes = file.as_deref().unwrap_or_default();
+        let kept_texts = rescue::texts(&rescue::places(path, rescue_directories));
+        let mut contents = read::parse(path, bytes)?;
         let mut warnings = Diagnostics::default();
         if !contents.torn.is_empty() {
             warnings.push(torn(path));
         }
-        let places = rescue::places(path, rescue_directories);
-        let (kept, misfits) = rescue::take_over(&places, &mut contents);
-        warnings
-            .0
-            .extend(kept.iter().map(|kept| taken_over(path, &kept.place)));
-        warnings.0.extend(
-            misfits
-                .iter()
-                .map(|(place, reason)| misfit(path, place, reason)),
-        );
-        let fold = std::mem::take(&mut contents.fold);
-        let next_index = fold.next_index();
-        let snapshot = read::snapshot(path, fold, &contents.bytes)?;
-        contents.bytes = Vec::new();
+        let mut kept = Vec::new();
+        for (place, text) in &kept_texts {
+            match rescue::take_over(bytes, &mut contents.fold, text) {
+                Ok(lines) => {
+                    warnings.push(taken_over(path, place));
+                    kept.push((place.clone(), lines));
+                }
+                Err(reason) => warnings.push(misfit(path, place, &reason)),
+            }
+        }
+        let tail = Tail {
+            exists: file.is_some(),
+            good_len: contents.good_len as u64,
+            unfinished_line: contents.unfinished_line,
+            torn: contents.torn.to_owned(),
+        };
+        let next_index = contents.fold.next_index();
+        let snapshot = contents.fold.into_snapshot();
+        let snapshot =
+            snapshot.map_err(|reason| read::corrupt(path, bytes, contents.good_len, reason))?;
         Ok(Self {
-            contents,
             snapshot,
             next_index,
+            tail,
             kept,
             warnings,
         })
     }
+}
 
-    /// Writes what was kept elsewhere.
-    fn write_kept(&mut self, log: &mut LogFile) -> Result<(), StateError> {
-        for kept in std::mem::take(&mut self.kept) {
-            if !kept.lines.is_empty() {
-                log.append(kept.lines.as_bytes())?;
-            }
-            // It is in the file now; found again, it would be known for that.
-            let _ = std::fs::remove_file(&kept.place);
+/// Writes what was kept elsewhere.
+fn write_kept(kept: Vec<(PathBuf, String)>, log: &mut LogFile) -> Result<(), StateError> {
+    for (place, lines) in kept {
+        if !lines.is_empty() {
+            log.append(lines.as_bytes())?;
         }
-        Ok(())
+        // It is in the file now; found again, it would be known for that.
+        let _ = std::fs::remove_file(place);
+    }
+    Ok(())
+}
+
+/// The bytes of a file, if there is one.
+fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(read::io_error("read", path, error)),
     }
 }
 

@@ -1,43 +1,23 @@
 //! Reads a state file: events, a torn end, and what is wrong where.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use nixops4_proto::state::Event;
 use serde::Deserialize;
 
-use crate::state::format::{self, Fold, FoldError};
-use crate::state::{Snapshot, StateError};
+use crate::state::StateError;
+use crate::state::format::{Fold, FoldError, TextEvent};
 
-/// What a file holds.
-#[derive(Debug, Default)]
-pub(super) struct Contents {
-    pub fold: Fold,
-    /// Whether there is a file.
-    pub exists: bool,
+/// What the bytes of a file hold.
+#[derive(Debug)]
+pub(super) struct Contents<'a> {
+    pub fold: Fold<'a>,
     /// How much of it is whole events.
-    pub good_len: u64,
+    pub good_len: usize,
     /// Whether the last event lacks its newline.
     pub unfinished_line: bool,
     /// What follows the last whole event: the beginning of one whose write was cut short.
-    pub torn: Vec<u8>,
-    /// The whole events, as they stand.
-    pub bytes: Vec<u8>,
-}
-
-/// Reads a file; one that does not exist holds nothing.
-pub(super) fn contents(path: &Path) -> Result<Contents, StateError> {
-    match std::fs::read(path) {
-        Ok(bytes) => parse(path, bytes),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Contents::default()),
-        Err(error) => Err(io_error("read", path, error)),
-    }
-}
-
-/// The snapshot that a fold makes.
-pub(super) fn snapshot(path: &Path, fold: Fold, bytes: &[u8]) -> Result<Snapshot, StateError> {
-    format::read(fold.into_document()).map_err(|reason| corrupt(path, bytes, bytes.len(), reason))
+    pub torn: &'a [u8],
 }
 
 /// An error of the operating system.
@@ -49,27 +29,29 @@ pub(super) fn io_error(action: &'static str, path: &Path, error: std::io::Error)
     }
 }
 
-fn parse(path: &Path, mut bytes: Vec<u8>) -> Result<Contents, StateError> {
+/// Reads the events in the bytes of a file.
+pub(super) fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Contents<'a>, StateError> {
+    let text = text(path, bytes)?;
     let mut fold = Fold::default();
     let mut good = 0;
     loop {
         let start = good + blanks(&bytes[good..]);
-        if start == bytes.len() {
+        if start >= text.len() {
             break;
         }
-        match event(&bytes[start..]) {
+        match event(&text[start..]) {
             Ok((event, len)) => {
                 fold.push(event).map_err(|error| match error {
                     FoldError::Foreign(reason) => foreign(path, reason),
-                    FoldError::Corrupt(reason) => corrupt(path, &bytes, start, reason),
+                    FoldError::Corrupt(reason) => corrupt(path, bytes, start, reason),
                 })?;
                 good = start + len;
             }
-            Err(error) if is_torn(&bytes[start..], &error, good == 0) => break,
-            Err(error) if good == 0 => return Err(not_ours(path, &bytes, &error)),
+            Err(error) if is_torn(&text[start..], &error, good == 0) => break,
+            Err(error) if good == 0 => return Err(not_ours(path, text, &error)),
             Err(error) => {
                 let reason = format!("this is no event: {error}");
-                return Err(corrupt(path, &bytes, start, reason));
+                return Err(corrupt(path, bytes, start, reason));
             }
         }
     }
@@ -77,19 +59,28 @@ fn parse(path: &Path, mut bytes: Vec<u8>) -> Result<Contents, StateError> {
     if good > 0 && !unfinished_line {
         good += 1;
     }
-    let torn = bytes.split_off(good);
-    let torn = if blanks(&torn) == torn.len() {
-        Vec::new()
+    let rest = &bytes[good..];
+    let torn = if blanks(rest) == rest.len() {
+        &[]
     } else {
-        torn
+        rest
     };
     Ok(Contents {
         fold,
-        exists: true,
-        good_len: good as u64,
+        good_len: good,
         unfinished_line,
         torn,
-        bytes,
+    })
+}
+
+/// The bytes as text, without a character at the end that is cut in two.
+fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, StateError> {
+    std::str::from_utf8(bytes).or_else(|error| match error.error_len() {
+        None => Ok(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default()),
+        Some(_) => {
+            let reason = "this is not text in UTF-8".to_owned();
+            Err(corrupt(path, bytes, error.valid_up_to(), reason))
+        }
     })
 }
 
@@ -100,77 +91,35 @@ fn blanks(bytes: &[u8]) -> usize {
         .count()
 }
 
-/// Deepest nesting that is read. The parser's own limit of 128 is too low for what providers may
-/// report, and what was written has to be readable.
-const MAX_DEPTH: usize = 400;
-
-/// The event that `bytes` begin with, and its length.
-fn event(bytes: &[u8]) -> Result<(Event, usize), serde_json::Error> {
-    let mut events = serde_json::Deserializer::from_slice(bytes).into_iter::<Event>();
+/// The event that a text begins with, and its length.
+fn event(text: &str) -> Result<(TextEvent<'_>, usize), serde_json::Error> {
+    let mut events = serde_json::Deserializer::from_str(text).into_iter();
     match events.next() {
-        Some(Err(error)) if error.to_string().starts_with("recursion limit") => {
-            if depth_of_first(bytes) > MAX_DEPTH {
-                return Err(error);
-            }
-            let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-            deserializer.disable_recursion_limit();
-            let mut events = deserializer.into_iter::<Event>();
-            let event = events.next().transpose()?.ok_or(error)?;
-            Ok((event, events.byte_offset()))
-        }
         Some(event) => Ok((event?, events.byte_offset())),
         None => Err(serde::de::Error::custom("nothing is there")),
     }
 }
 
-/// How deeply the JSON value at the beginning of `bytes` is nested.
-fn depth_of_first(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
-    for byte in bytes {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'{' | b'[' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !in_string => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    break;
-                }
-            }
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// Whether these bytes are the beginning of an event whose write was cut short.
+/// Whether this is the beginning of an event whose write was cut short.
 ///
 /// After a crash of the whole machine, a file may be as long as it was to be, with zeros where the
 /// text never arrived.
-fn is_torn(bytes: &[u8], error: &serde_json::Error, first: bool) -> bool {
-    let text_len = bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    let (text, zeros) = bytes.split_at(text_len);
-    let cut_short = match zeros.is_empty() {
+fn is_torn(text: &str, error: &serde_json::Error, first: bool) -> bool {
+    let written = text.trim_end_matches('\0');
+    let cut_short = match written.len() == text.len() {
         true => error.is_eof(),
-        false => text.is_empty() || event(text).err().is_none_or(|error| error.is_eof()),
+        false => written.is_empty() || event(written).err().is_none_or(|error| error.is_eof()),
     };
-    cut_short && (!first || begins_like_an_event(text))
+    cut_short && (!first || begins_like_an_event(written))
 }
 
-fn begins_like_an_event(text: &[u8]) -> bool {
-    let expected = br#"{"index":"#;
-    let text = text.iter().filter(|byte| !byte.is_ascii_whitespace());
-    text.zip(expected).all(|(a, b)| a == b)
+fn begins_like_an_event(text: &str) -> bool {
+    let text = text.chars().filter(|c| !c.is_whitespace());
+    text.zip(r#"{"index":"#.chars()).all(|(a, b)| a == b)
 }
 
-fn corrupt(path: &Path, bytes: &[u8], at: usize, reason: String) -> StateError {
+/// A damaged file; `at` is where.
+pub(super) fn corrupt(path: &Path, bytes: &[u8], at: usize, reason: String) -> StateError {
     let line = 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count();
     let copy = format!("{}.bad", path.display());
     StateError::Corrupt {
@@ -194,23 +143,25 @@ fn foreign(path: &Path, reason: String) -> StateError {
     }
 }
 
-fn not_ours(path: &Path, bytes: &[u8], error: &serde_json::Error) -> StateError {
+fn not_ours(path: &Path, text: &str, error: &serde_json::Error) -> StateError {
     #[derive(Deserialize)]
     struct Tfstate {
         #[serde(rename = "terraform_version")]
         _terraform_version: String,
     }
-    if serde_json::from_slice::<Tfstate>(bytes).is_ok() {
+    if serde_json::from_str::<Tfstate>(text).is_ok() {
         return foreign(
             path,
             "is a Terraform or OpenTofu state, not one of nixops4".into(),
         );
     }
-    let first = bytes
-        .split(|byte| *byte == b'\n')
+    let shown: String = text
+        .lines()
         .next()
-        .unwrap_or_default();
-    let shown = String::from_utf8_lossy(&first[..first.len().min(60)]).into_owned();
+        .unwrap_or_default()
+        .chars()
+        .take(60)
+        .collect();
     let reason = match error.is_data() {
         true => format!("is no state of nixops4: its first line is no event ({error})"),
         false => format!("is no state of nixops4: it begins with {shown:?}"),

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use nixops4_proto::state::Event;
 
 use super::log::{beside, open_private};
-use super::read::Contents;
-use crate::state::format::{self, Fold};
+use crate::state::format::{self, Fold, TextEvent};
 
 /// The places where events of a state file may be kept, best first: beside it, and in `others`
 /// under a name made from its path.
@@ -44,52 +43,37 @@ fn write(place: &Path, lines: &str) -> std::io::Result<()> {
     written
 }
 
-/// Events that were kept and are not in the state file.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub place: PathBuf,
-    /// The events, numbered anew, as lines.
-    pub lines: String,
+/// The texts that are kept in these places.
+pub(super) fn texts(places: &[PathBuf]) -> Vec<(PathBuf, String)> {
+    let texts = places.iter();
+    texts
+        .filter_map(|place| Some((place.clone(), std::fs::read_to_string(place).ok()?)))
+        .collect()
 }
 
-/// Adds the kept events to the fold; also those places whose events do not fit, with the reason.
-pub(super) fn take_over(
-    places: &[PathBuf],
-    contents: &mut Contents,
-) -> (Vec<Kept>, Vec<(PathBuf, String)>) {
-    let (mut kept, mut misfits) = (Vec::new(), Vec::new());
-    for place in places {
-        let Ok(text) = std::fs::read_to_string(place) else {
-            continue;
-        };
-        match continued(contents, &text) {
-            Ok((fold, lines)) => {
-                contents.fold = fold;
-                kept.push(Kept {
-                    place: place.clone(),
-                    lines,
-                });
-            }
-            Err(reason) => misfits.push((place.clone(), reason)),
-        }
-    }
-    (kept, misfits)
-}
-
-fn continued(contents: &Contents, text: &str) -> Result<(Fold, String), String> {
-    let mut fold = contents.fold.clone();
+/// Adds the events in a kept text to those of the file: the lines that are to be written for them.
+pub(super) fn take_over<'a>(
+    bytes: &[u8],
+    fold: &mut Fold<'a>,
+    text: &'a str,
+) -> Result<String, String> {
+    let mut continued = fold.clone();
     let mut lines = String::new();
     for line in text.lines() {
         // A failed write may have arrived in part, and could not be cut off.
-        if contains(&contents.bytes, line.as_bytes()) {
+        if contains(bytes, line.as_bytes()) {
             continue;
         }
-        let mut event: Event = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        event.index = fold.next_index();
-        lines.push_str(&format::line(&event));
-        fold.push(event).map_err(|error| error.to_string())?;
+        let malformed = |error: serde_json::Error| error.to_string();
+        let index = continued.next_index();
+        let event: Event = serde_json::from_str(line).map_err(malformed)?;
+        lines.push_str(&format::line(&Event { index, ..event }));
+        let event: TextEvent<'_> = serde_json::from_str(line).map_err(malformed)?;
+        let event = TextEvent { index, ..event };
+        continued.push(event).map_err(|error| error.to_string())?;
     }
-    Ok((fold, lines))
+    *fold = continued;
+    Ok(lines)
 }
 
 fn contains(bytes: &[u8], line: &[u8]) -> bool {

@@ -3,8 +3,9 @@
 use nixops4_proto::state::{DOCUMENT_TYPE, FORMAT_VERSION};
 use serde_json::{Map, Value as Json, json};
 
-use super::layout::{Layout, Parts};
-use super::object::{Reader, object, write_intent, write_resource};
+use super::layout::Parts;
+use super::node::Node;
+use super::object::{Reader, write_intent, write_resource};
 use crate::MemberPath;
 use crate::state::{IntentId, Snapshot};
 
@@ -23,13 +24,19 @@ pub(in crate::state) fn empty() -> Json {
 ///
 /// # Errors
 /// What the value is, if it is no document that can be read.
-pub(super) fn version(document: &Json) -> Result<u32, String> {
-    if document.get("_type").and_then(Json::as_str) != Some(DOCUMENT_TYPE) {
+pub(super) fn version(document: &mut Node<'_>) -> Result<u32, String> {
+    let map = document.object();
+    let field = |name| {
+        map.as_ref()
+            .and_then(|map| map.get(name))
+            .map(Node::to_json)
+    };
+    if field("_type").is_none_or(|kind| kind != DOCUMENT_TYPE) {
         return Err(format!(
             "is no state: it has no `_type` of {DOCUMENT_TYPE:?}"
         ));
     }
-    let Some(version) = document.get("version") else {
+    let Some(version) = field("version") else {
         return Ok(0);
     };
     match version
@@ -38,34 +45,30 @@ pub(super) fn version(document: &Json) -> Result<u32, String> {
     {
         Some(version) if version <= FORMAT_VERSION => Ok(version),
         _ => Err(format!(
-            "was written by a newer nixops4: its format has version {version}, this nixops4 knows up to {FORMAT_VERSION}"
+            "was written by a newer nixops4: its format has version {version}, this nixops4 knows \
+             up to {FORMAT_VERSION}"
         )),
     }
 }
 
 /// Reads a document; `null` is one that was never written.
-pub(in crate::state) fn read(document: Json) -> Result<Snapshot, String> {
+pub(in crate::state) fn read(mut document: Node<'_>) -> Result<Snapshot, String> {
     let mut snapshot = Snapshot::default();
     if document.is_null() {
         return Ok(snapshot);
     }
-    snapshot.layout.version = Some(version(&document)?);
-    let mut map = object(document, "the state")?;
+    snapshot.layout.version = Some(version(&mut document)?);
     let mut reader = Reader::default();
-    map.retain(|name, _| !matches!(name.as_str(), "_type" | "version"));
-    let intents = map.remove("intents");
+    let intents = document.object().and_then(|map| map.remove("intents"));
     snapshot.layout.intents = intents.is_some();
-    if let Some(intents) = intents {
-        for (id, json) in object(intents, "`intents`")? {
-            let intent = reader
-                .intent(json)
-                .map_err(|reason| format!("intent {id}: {reason}"))?;
-            snapshot
-                .intents
-                .insert_mut(IntentId::from(id), intent.into());
-        }
+    for (id, node) in entries(intents, "`intents`")? {
+        let intent = reader.intent(&node.text());
+        let intent = intent.map_err(|reason| format!("intent {id}: {reason}"))?;
+        snapshot
+            .intents
+            .insert_mut(IntentId::from(id), intent.into());
     }
-    composite(&mut snapshot, &mut reader, MemberPath::root(), map)?;
+    composite(&mut snapshot, &mut reader, MemberPath::root(), document)?;
     Ok(snapshot)
 }
 
@@ -73,8 +76,13 @@ fn composite(
     snapshot: &mut Snapshot,
     reader: &mut Reader,
     path: MemberPath,
-    mut map: Map<String, Json>,
+    node: Node<'_>,
 ) -> Result<(), String> {
+    let map = node.into_object();
+    let mut map = map.ok_or_else(|| format!("composite {path} is no JSON object"))?;
+    if path.is_root() {
+        map.retain(|name, _| !matches!(name.as_str(), "_type" | "version"));
+    }
     let resources = map.remove("resources");
     let deployments = map.remove("deployments");
     let parts = Parts {
@@ -82,27 +90,33 @@ fn composite(
         deployments: deployments.is_some(),
         other: !map.is_empty(),
     };
-    let inner = |what: &str, json: Option<Json>| match json {
-        Some(json) => object(json, &format!("`{what}` of `{path}`")),
-        None => Ok(Map::new()),
-    };
-    for (name, json) in inner("resources", resources)? {
+    for (name, node) in entries(resources, &format!("`resources` of `{path}`"))? {
         let member = match name.is_empty() {
             true => path.clone(),
             false => path.child(name),
         };
-        let entry = reader
-            .resource(json)
-            .map_err(|reason| format!("resource {member}: {reason}"))?;
+        let entry = reader.resource(&node.text());
+        let entry = entry.map_err(|reason| format!("resource {member}: {reason}"))?;
         snapshot.resources.insert_mut(member, entry.into());
     }
-    for (name, json) in inner("deployments", deployments)? {
-        let path = path.child(name);
-        let map = object(json, &format!("composite {path}"))?;
-        composite(snapshot, reader, path, map)?;
+    for (name, node) in entries(deployments, &format!("`deployments` of `{path}`"))? {
+        composite(snapshot, reader, path.child(name), node)?;
     }
     snapshot.layout.note(path, parts);
     Ok(())
+}
+
+fn entries<'a>(
+    node: Option<Node<'a>>,
+    what: &str,
+) -> Result<impl Iterator<Item = (String, Node<'a>)> + use<'a>, String> {
+    let map = match node {
+        Some(node) => node
+            .into_object()
+            .ok_or_else(|| format!("{what} is no JSON object"))?,
+        None => Default::default(),
+    };
+    Ok(map.into_iter())
 }
 
 /// Writes a document, without what only the stored one has.
@@ -112,16 +126,16 @@ pub(in crate::state) fn write(snapshot: &Snapshot) -> Json {
         .intents()
         .map(|(id, open)| (id.to_string(), write_intent(open)));
     document["intents"] = Json::Object(intents.collect());
-    let mut layout = Layout::initial();
     for (member, entry) in snapshot.resources() {
-        let mut ops = Vec::new();
-        layout.make_room(member, &mut ops);
-        ops.push(super::add(
-            super::resource_pointer(member),
-            write_resource(entry),
-        ));
-        super::patch::apply(&mut document, ops)
-            .unwrap_or_else(|reason| unreachable!("room was made for {member}: {reason}"));
+        let mut composite = &mut document;
+        for name in member.parent().unwrap_or_default().names() {
+            let inner = &mut composite["deployments"][name];
+            if inner.is_null() {
+                *inner = json!({ "resources": Map::new(), "deployments": Map::new() });
+            }
+            composite = inner;
+        }
+        composite["resources"][member.name().unwrap_or_default()] = write_resource(entry);
     }
     document
 }
@@ -130,11 +144,19 @@ pub(in crate::state) fn write(snapshot: &Snapshot) -> Json {
 mod tests {
     use super::*;
 
+    fn read_json(document: Json) -> Result<Snapshot, String> {
+        read(Node::Text(&document.to_string()))
+    }
+
     #[test]
     fn what_is_no_state_says_what_it_is() {
         for (document, reason) in [
             (
                 json!({ "version": 4 }),
+                "is no state: it has no `_type` of \"nixopsState\"",
+            ),
+            (
+                json!([]),
                 "is no state: it has no `_type` of \"nixopsState\"",
             ),
             (
@@ -146,17 +168,25 @@ mod tests {
                 "resource a: it has no `type`",
             ),
             (
+                json!({ "_type": "nixopsState", "resources": { "a": { "type": 1 } } }),
+                "resource a: invalid type: integer `1`, expected a string",
+            ),
+            (
                 json!({ "_type": "nixopsState", "deployments": { "web": { "resources": 1 } } }),
                 "`resources` of `web` is no JSON object",
             ),
+            (
+                json!({ "_type": "nixopsState", "intents": { "i": { "member": "a..b" } } }),
+                "intent i: `a..b` is not a member path: a name is empty",
+            ),
         ] {
-            assert_eq!(read(document), Err(reason.to_owned()));
+            assert_eq!(read_json(document), Err(reason.to_owned()));
         }
     }
 
     #[test]
     fn version_0_is_read_with_either_spelling() {
-        let snapshot = read(json!({
+        let snapshot = read_json(json!({
             "_type": "nixopsState",
             "resources": {
                 "a": { "type": "file", "inputProperties": { "name": "x" }, "outputProperties": {} },

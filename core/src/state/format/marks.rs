@@ -1,7 +1,6 @@
 //! What of a value is stored: plain JSON, and beside it the positions of the leaves with marks.
 
 use nixops4_proto::state::Marked;
-use serde_json::Value as Json;
 
 use crate::value::{Kind, Marks, Value};
 use crate::{AttrPath, Step};
@@ -104,20 +103,14 @@ pub(super) fn positions_of_both(inputs: &Value, outputs: &Value) -> (Marked, Mar
     )
 }
 
-/// Reads a stored value with its marks.
-pub(super) fn read(
-    json: &Json,
-    sensitive: &[AttrPath],
-    ephemeral: &[AttrPath],
-) -> Result<Value, String> {
-    let mut value = Value::from_plain_json(json).map_err(|error| error.to_string())?;
+/// Puts marks at positions.
+pub(super) fn put(value: &mut Value, sensitive: &[AttrPath], ephemeral: &[AttrPath]) {
     for path in sensitive {
-        mark(&mut value, &path.0, &|marks| marks.sensitive = true);
+        mark(value, &path.0, &|marks| marks.sensitive = true);
     }
     for path in ephemeral {
-        mark(&mut value, &path.0, &|marks| marks.ephemeral = true);
+        mark(value, &path.0, &|marks| marks.ephemeral = true);
     }
-    Ok(value)
 }
 
 /// Marks the node at `steps`, or where that is no longer there (another program changed the value)
@@ -168,13 +161,16 @@ mod tests {
         );
         let (sensitive, ephemeral) = positions(&stored);
         assert_eq!(json!(sensitive), json!([["all"], ["password"]]));
-        assert_eq!(read(&json, &sensitive, &ephemeral), Ok(stored));
+        let mut back = Value::from_plain_json(&json).expect("a value");
+        put(&mut back, &sensitive, &ephemeral);
+        assert_eq!(back, stored);
     }
 
     #[test]
     fn a_mark_whose_leaf_is_gone_covers_what_was_around_it() {
         let path = AttrPath::root().child("a").child(3);
-        let value = read(&json!({ "a": [1] }), &[path], &[]).expect("value");
+        let mut value = Value::attrs([("a", Value::list([1.into()]))]);
+        put(&mut value, &[path], &[]);
         assert!(value.as_attrs().expect("attrs")["a"].marks.sensitive);
     }
 

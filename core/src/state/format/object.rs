@@ -1,15 +1,20 @@
 //! Objects, resources and intents, as they are stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use nixops4_proto::evaluator::Mode;
 use nixops4_proto::state as wire;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
-use super::{diff, marks};
+use super::plain::Plain;
+use super::{diff, marks, text};
 use crate::provider::ResourceState;
 use crate::state::{
     DeposedKey, Intent, OpenIntent, Operation, OperationKind, ProviderRecord, ResourceEntry,
@@ -20,22 +25,19 @@ use crate::value::{RefTable, Value};
 /// Reads the parts of a document; equal provider records become one.
 #[derive(Default)]
 pub(super) struct Reader {
-    providers: Vec<(Json, Arc<ProviderRecord>)>,
+    providers: HashMap<String, Arc<ProviderRecord>>,
 }
 
 impl Reader {
     /// A resource.
-    pub fn resource(&mut self, json: Json) -> Result<ResourceEntry, String> {
-        let mut map = object(json, "it")?;
-        let mut deposed = BTreeMap::new();
-        if let Some(objects) = map.remove("deposed") {
-            for (key, json) in object(objects, "`deposed`")? {
-                let map = object(json, "a deposed object")?;
-                deposed.insert(DeposedKey::from(key), Arc::new(self.object(map)?));
-            }
-        }
-        if map.contains_key("type") {
-            let current = Some(Arc::new(self.object(map)?));
+    pub fn resource(&mut self, json: &str) -> Result<ResourceEntry, String> {
+        let mut parts: Parts<'_> = text::parse(json)?;
+        let deposed = std::mem::take(&mut parts.deposed).into_iter();
+        let deposed = deposed
+            .map(|(key, parts)| Ok((DeposedKey::from(key), Arc::new(self.object(parts)?))))
+            .collect::<Result<BTreeMap<_, _>, String>>()?;
+        if parts.type_name.is_some() {
+            let current = Some(Arc::new(self.object(parts)?));
             return Ok(ResourceEntry {
                 current,
                 deposed,
@@ -47,56 +49,53 @@ impl Reader {
             false => Ok(ResourceEntry {
                 current: None,
                 deposed,
-                other: map,
+                other: parts.other,
             }),
         }
     }
 
-    fn object(&mut self, mut map: Map<String, Json>) -> Result<StoredObject, String> {
-        let mut old_names = false;
-        let mut properties = |name: &str, old_name: &str| {
-            map.remove(name).unwrap_or_else(|| {
-                let value = map.remove(old_name);
-                old_names |= value.is_some();
-                value.unwrap_or_default()
-            })
-        };
-        let inputs = properties("inputProperties", "input_properties");
-        let outputs = properties("outputProperties", "output_properties");
-        let sensitive: wire::Marked = field(&mut map, "sensitive")?;
-        let ephemeral: wire::Marked = field(&mut map, "ephemeral")?;
-        let private: Option<String> = field(&mut map, "private")?;
-        let dependencies: Vec<_> = field(&mut map, "dependencies")?;
+    fn object(&mut self, parts: Parts<'_>) -> Result<StoredObject, String> {
+        let Parts {
+            mut inputs,
+            mut outputs,
+            sensitive,
+            ephemeral,
+            ..
+        } = parts;
+        marks::put(&mut inputs, &sensitive.inputs, &ephemeral.inputs);
+        marks::put(&mut outputs, &sensitive.outputs, &ephemeral.outputs);
+        let private = parts.private.map(|text| BASE64.decode(text)).transpose();
         Ok(StoredObject {
-            mode: field(&mut map, "mode")?,
-            provider: self.provider(map.remove("provider"))?,
+            mode: parts.mode,
+            provider: self.provider(parts.provider)?,
             state: ResourceState {
-                type_name: required(&mut map, "type")?,
-                inputs: marks::read(&inputs, &sensitive.inputs, &ephemeral.inputs)?,
-                outputs: marks::read(&outputs, &sensitive.outputs, &ephemeral.outputs)?,
-                private: private
-                    .map(|text| BASE64.decode(text))
-                    .transpose()
-                    .map_err(|error| format!("`private` is not base64: {error}"))?,
-                schema_version: field(&mut map, "schemaVersion")?,
-                identity: map.remove("identity"),
-                tainted: field(&mut map, "tainted")?,
+                type_name: parts.type_name.ok_or("it has no `type`")?,
+                inputs,
+                outputs,
+                private: private.map_err(|error| format!("`private` is not base64: {error}"))?,
+                schema_version: parts.schema_version,
+                identity: parts.identity,
+                tainted: parts.tainted,
             },
-            dependencies: dependencies.into_iter().collect(),
-            create_before_destroy: field(&mut map, "createBeforeDestroy")?,
-            prevent_destroy: field(&mut map, "preventDestroy")?,
-            other: map,
-            old_names,
+            dependencies: parts.dependencies.into_iter().collect(),
+            create_before_destroy: parts.create_before_destroy,
+            prevent_destroy: parts.prevent_destroy,
+            other: parts.other,
+            old_names: parts.old_names,
         })
     }
 
     /// An intent.
-    pub fn intent(&mut self, json: Json) -> Result<OpenIntent, String> {
-        let mut map = object(json, "it")?;
-        let provider = self.provider(map.remove("provider"))?;
-        let intent: wire::Intent =
-            serde_json::from_value(Json::Object(map)).map_err(|error| error.to_string())?;
+    pub fn intent(&mut self, json: &str) -> Result<OpenIntent, String> {
+        let intent: wire::Intent = text::parse(json)?;
+        let provider = match intent.provider {
+            Some(provider) => Some(Arc::new(read_provider(provider)?)),
+            None => None,
+        };
         let key = intent.deposed.map(DeposedKey::from);
+        let mut inputs =
+            Value::from_plain_json(&intent.input_properties).map_err(|error| error.to_string())?;
+        marks::put(&mut inputs, &intent.sensitive, &intent.ephemeral);
         Ok(OpenIntent {
             intent: Intent {
                 member: intent.member,
@@ -107,11 +106,7 @@ impl Reader {
                 },
                 type_name: intent.type_,
                 provider,
-                inputs: marks::read(
-                    &intent.input_properties,
-                    &intent.sensitive,
-                    &intent.ephemeral,
-                )?,
+                inputs,
                 planned_id: intent.planned_id,
             },
             time: intent.time,
@@ -119,53 +114,103 @@ impl Reader {
         })
     }
 
-    fn provider(&mut self, json: Option<Json>) -> Result<Option<Arc<ProviderRecord>>, String> {
-        let Some(json) = json else {
+    /// A provider record. Few provider instances make all the objects, in the same words.
+    fn provider(&mut self, json: Option<&RawValue>) -> Result<Option<Arc<ProviderRecord>>, String> {
+        let Some(json) = json.map(RawValue::get) else {
             return Ok(None);
         };
-        // Few provider instances make all the objects.
-        if let Some((_, record)) = self.providers.iter().find(|(known, _)| *known == json) {
+        if let Some(record) = self.providers.get(json) {
             return Ok(Some(record.clone()));
         }
-        let provider: wire::Provider = serde_json::from_value(json.clone())
-            .map_err(|error| format!("its `provider` is malformed: {error}"))?;
-        let record = Arc::new(ProviderRecord {
-            id: provider.id,
-            program: provider.program,
-            config: Value::from_tree(&provider.config, &[]).map_err(|error| error.to_string())?,
-        });
-        self.providers.push((json, record.clone()));
+        let malformed = |reason| format!("its `provider` is malformed: {reason}");
+        let record = text::parse(json)
+            .and_then(read_provider)
+            .map_err(malformed)?;
+        let record = Arc::new(record);
+        self.providers.insert(json.to_owned(), record.clone());
         Ok(Some(record))
     }
 }
 
-pub(super) fn object(json: Json, what: &str) -> Result<Map<String, Json>, String> {
-    match json {
-        Json::Object(map) => Ok(map),
-        _ => Err(format!("{what} is no JSON object")),
+fn read_provider(provider: wire::Provider) -> Result<ProviderRecord, String> {
+    let config = Value::from_tree(&provider.config, &[]);
+    Ok(ProviderRecord {
+        id: provider.id,
+        program: provider.program,
+        config: config.map_err(|error| error.to_string())?,
+    })
+}
+
+/// A [`wire::Object`] (and the deposed ones beside it) as it is being read: values are built at
+/// once, and what is unknown is told from what is known.
+#[derive(Default)]
+struct Parts<'a> {
+    type_name: Option<String>,
+    mode: Mode,
+    provider: Option<&'a RawValue>,
+    inputs: Value,
+    outputs: Value,
+    sensitive: wire::Marked,
+    ephemeral: wire::Marked,
+    private: Option<String>,
+    schema_version: u64,
+    identity: Option<Json>,
+    tainted: bool,
+    dependencies: Vec<crate::OutputRef>,
+    create_before_destroy: bool,
+    prevent_destroy: bool,
+    deposed: BTreeMap<String, Self>,
+    other: Map<String, Json>,
+    old_names: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PartsVisitor)
     }
 }
 
-fn field<T: DeserializeOwned + Default>(
-    map: &mut Map<String, Json>,
-    name: &str,
-) -> Result<T, String> {
-    match map.remove(name) {
-        None => Ok(T::default()),
-        Some(json) => parse(json, name),
+struct PartsVisitor;
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = Parts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
     }
-}
 
-fn required<T: DeserializeOwned>(map: &mut Map<String, Json>, name: &str) -> Result<T, String> {
-    parse(
-        map.remove(name)
-            .ok_or_else(|| format!("it has no `{name}`"))?,
-        name,
-    )
-}
-
-fn parse<T: DeserializeOwned>(json: Json, name: &str) -> Result<T, String> {
-    serde_json::from_value(json).map_err(|error| format!("its `{name}` is malformed: {error}"))
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts<'de>, A::Error> {
+        let mut parts = Parts::default();
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "type" => parts.type_name = Some(map.next_value()?),
+                "mode" => parts.mode = map.next_value()?,
+                "provider" => parts.provider = Some(map.next_value()?),
+                "inputProperties" => parts.inputs = map.next_value::<Plain>()?.0,
+                "outputProperties" => parts.outputs = map.next_value::<Plain>()?.0,
+                "input_properties" => {
+                    parts.inputs = map.next_value::<Plain>()?.0;
+                    parts.old_names = true;
+                }
+                "output_properties" => {
+                    parts.outputs = map.next_value::<Plain>()?.0;
+                    parts.old_names = true;
+                }
+                "sensitive" => parts.sensitive = map.next_value()?,
+                "ephemeral" => parts.ephemeral = map.next_value()?,
+                "private" => parts.private = Some(map.next_value()?),
+                "schemaVersion" => parts.schema_version = map.next_value()?,
+                "identity" => parts.identity = Some(map.next_value()?),
+                "tainted" => parts.tainted = map.next_value()?,
+                "dependencies" => parts.dependencies = map.next_value()?,
+                "createBeforeDestroy" => parts.create_before_destroy = map.next_value()?,
+                "preventDestroy" => parts.prevent_destroy = map.next_value()?,
+                "deposed" => parts.deposed = map.next_value()?,
+                _ => drop(parts.other.insert(name, map.next_value()?)),
+            }
+        }
+        Ok(parts)
+    }
 }
 
 /// Writes a resource.

@@ -1,32 +1,57 @@
 //! Applies JSON Patches (RFC 6902).
 //!
-//! Of our own rather than from a crate because values are moved into the document, not copied: the
-//! fold of a long log is most of the time it takes to start.
+//! Of our own rather than from a crate because the document is a [`Node`]: the fold of a long log
+//! is most of the time it takes to start.
 
-use nixops4_proto::state::{PatchOp, PatchOpKind};
+use std::borrow::Cow;
+
+use nixops4_proto::state::PatchOpKind;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
+use super::node::Node;
 use super::pointer;
 use crate::value::Number;
 
+/// An operation, as [`PatchOp`](nixops4_proto::state::PatchOp), in the text that it was read from.
+#[derive(Debug, Deserialize)]
+pub(in crate::state) struct TextOp<'a> {
+    pub op: PatchOpKind,
+    #[serde(borrow)]
+    pub path: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub from: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub value: Option<&'a RawValue>,
+}
+
+/// Reads a value that is there, `null` included.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
 /// Applies all operations of a patch. After an error the document may be changed in part.
-pub(super) fn apply(document: &mut Json, patch: Vec<PatchOp>) -> Result<(), String> {
+pub(super) fn apply<'a>(document: &mut Node<'a>, patch: Vec<TextOp<'a>>) -> Result<(), String> {
     patch.into_iter().try_for_each(|op| {
         let path = op.path.clone();
         apply_one(document, op).map_err(|reason| format!("at `{path}`: {reason}"))
     })
 }
 
-fn apply_one(document: &mut Json, op: PatchOp) -> Result<(), String> {
+fn apply_one<'a>(document: &mut Node<'a>, op: TextOp<'a>) -> Result<(), String> {
     let path = parse(&op.path)?;
-    let value = |value: Option<Json>| value.ok_or_else(|| "`value` is missing".to_owned());
+    let value = || {
+        op.value
+            .map(Node::from)
+            .ok_or_else(|| "`value` is missing".to_owned())
+    };
     let from = || parse(op.from.as_deref().ok_or("`from` is missing")?);
     match op.op {
-        PatchOpKind::Add => add(document, &path, value(op.value)?),
+        PatchOpKind::Add => add(document, &path, value()?),
         PatchOpKind::Remove => remove(document, &path).map(drop),
         PatchOpKind::Replace => {
-            let target = get_mut(document, &path)?;
-            *target = value(op.value)?;
+            *get_mut(document, &path)? = value()?;
             Ok(())
         }
         PatchOpKind::Move => {
@@ -41,10 +66,12 @@ fn apply_one(document: &mut Json, op: PatchOp) -> Result<(), String> {
             let value = get_mut(document, &from()?)?.clone();
             add(document, &path, value)
         }
-        PatchOpKind::Test => match equal(get_mut(document, &path)?, &value(op.value)?) {
-            true => Ok(()),
-            false => Err("the value is not the expected one".into()),
-        },
+        PatchOpKind::Test => {
+            match equal(&get_mut(document, &path)?.to_json(), &value()?.to_json()) {
+                true => Ok(()),
+                false => Err("the value is not the expected one".into()),
+            }
+        }
     }
 }
 
@@ -52,48 +79,52 @@ fn parse(pointer: &str) -> Result<Vec<String>, String> {
     pointer::names(pointer).ok_or_else(|| "this is no JSON Pointer".to_owned())
 }
 
-fn add(document: &mut Json, path: &[String], value: Json) -> Result<(), String> {
+fn add<'a>(document: &mut Node<'a>, path: &[String], value: Node<'a>) -> Result<(), String> {
     let Some((name, parent)) = path.split_last() else {
         *document = value;
         return Ok(());
     };
-    match get_mut(document, parent)? {
-        Json::Object(map) => {
+    match get_mut(document, parent)?.open() {
+        Node::Object(map) => {
             map.insert(name.clone(), value);
         }
-        Json::Array(list) if name == "-" => list.push(value),
-        Json::Array(list) => {
+        Node::List(list) if name == "-" => list.push(value),
+        Node::List(list) => {
             let index = index(name, list.len() + 1)?;
             list.insert(index, value);
         }
-        _ => return Err("what is to contain it is a scalar".into()),
+        Node::Text(_) => return Err("what is to contain it is a scalar".into()),
     }
     Ok(())
 }
 
-fn remove(document: &mut Json, path: &[String]) -> Result<Json, String> {
+fn remove<'a>(document: &mut Node<'a>, path: &[String]) -> Result<Node<'a>, String> {
     let Some((name, parent)) = path.split_last() else {
         return Ok(std::mem::take(document));
     };
-    match get_mut(document, parent)? {
-        Json::Object(map) => map.remove(name).ok_or_else(missing),
-        Json::Array(list) => {
+    match get_mut(document, parent)?.open() {
+        Node::Object(map) => map.remove(name).ok_or_else(missing),
+        Node::List(list) => {
             let index = index(name, list.len())?;
             Ok(list.remove(index))
         }
-        _ => Err(missing()),
+        Node::Text(_) => Err(missing()),
     }
 }
 
-fn get_mut<'a>(document: &'a mut Json, path: &[String]) -> Result<&'a mut Json, String> {
-    path.iter().try_fold(document, |value, name| match value {
-        Json::Object(map) => map.get_mut(name).ok_or_else(missing),
-        Json::Array(list) => {
-            let index = index(name, list.len())?;
-            list.get_mut(index).ok_or_else(missing)
-        }
-        _ => Err(missing()),
-    })
+fn get_mut<'n, 'a>(
+    document: &'n mut Node<'a>,
+    path: &[String],
+) -> Result<&'n mut Node<'a>, String> {
+    path.iter()
+        .try_fold(document, |value, name| match value.open() {
+            Node::Object(map) => map.get_mut(name).ok_or_else(missing),
+            Node::List(list) => {
+                let index = index(name, list.len())?;
+                list.get_mut(index).ok_or_else(missing)
+            }
+            Node::Text(_) => Err(missing()),
+        })
 }
 
 fn missing() -> String {
@@ -132,10 +163,12 @@ mod tests {
 
     use super::*;
 
-    fn patched(mut document: Json, patch: Json) -> Result<Json, String> {
-        let patch = serde_json::from_value(patch).map_err(|error| error.to_string())?;
+    fn patched(document: Json, patch: Json) -> Result<Json, String> {
+        let (document, patch) = (document.to_string(), patch.to_string());
+        let mut document = Node::Text(&document);
+        let patch = serde_json::from_str(&patch).map_err(|error| error.to_string())?;
         apply(&mut document, patch)?;
-        Ok(document)
+        Ok(document.to_json())
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! JSON Pointers (RFC 6901): where things are in the document, and how to get there.
 
-use serde_json::{Map, Value as Json};
-
 use crate::MemberPath;
 
 /// Appends a name to a pointer.
@@ -52,17 +50,4 @@ pub(in crate::state) fn intent(id: &str) -> String {
     let mut pointer = "/intents".to_owned();
     push(&mut pointer, id);
     pointer
-}
-
-/// The entry of a resource in a document.
-pub(super) fn find_resource<'a>(
-    document: &'a Json,
-    path: &MemberPath,
-) -> Option<&'a Map<String, Json>> {
-    let names = path.parent().unwrap_or_default();
-    let composite = names.names().iter().try_fold(document, |composite, name| {
-        composite.get("deployments")?.get(name)
-    })?;
-    let resources = composite.get("resources")?;
-    resources.get(path.name().unwrap_or_default())?.as_object()
 }
