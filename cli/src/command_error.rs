@@ -22,14 +22,6 @@ impl CommandError {
         Diagnostic::error(summary).into()
     }
 
-    /// Ends the command with `exit`; what there was to say has been said.
-    pub fn reported(exit: Exit) -> Self {
-        Self {
-            diagnostics: Diagnostics::default(),
-            exit,
-        }
-    }
-
     /// With advice.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         if let Some(last) = self.diagnostics.0.last_mut() {

@@ -5,6 +5,7 @@ mod command_error;
 mod commands;
 mod exit;
 mod memory;
+mod plan_file;
 mod programs;
 mod root;
 mod run;

@@ -8,6 +8,8 @@ use crate::command_error::CommandError;
 
 /// The name of the file that is looked for.
 pub const ROOT_FILE: &str = "nixops4.nix";
+/// The name of a flake's file.
+pub const FLAKE_FILE: &str = "flake.nix";
 /// The output of a flake that is the root.
 const FLAKE_OUTPUT: &str = "nixops4";
 
@@ -25,7 +27,7 @@ pub fn find(file: Option<&Path>, cwd: &Path) -> Result<Root, CommandError> {
     let path = match file {
         Some(file) => cwd.join(file),
         None if cwd.join(ROOT_FILE).exists() => cwd.join(ROOT_FILE),
-        None if cwd.join("flake.nix").exists() => return Ok(flake(cwd)),
+        None if cwd.join(FLAKE_FILE).exists() => return Ok(flake(cwd)),
         None => {
             return Err(CommandError::user(format!(
                 "There is no deployment here: neither {ROOT_FILE} nor flake.nix is in {}",
@@ -40,7 +42,7 @@ pub fn find(file: Option<&Path>, cwd: &Path) -> Result<Root, CommandError> {
     if path.is_dir() {
         return match (
             path.join(ROOT_FILE).is_file(),
-            path.join("flake.nix").is_file(),
+            path.join(FLAKE_FILE).is_file(),
         ) {
             (true, _) => of_file(&path.join(ROOT_FILE)),
             (false, true) => Ok(flake(&path)),
@@ -63,6 +65,9 @@ fn of_file(path: &Path) -> Result<Root, CommandError> {
         )));
     }
     let base = path.parent().unwrap_or(&path).to_owned();
+    if path.file_name().is_some_and(|name| name == FLAKE_FILE) {
+        return Ok(flake(&base));
+    }
     Ok(Root {
         source: RootSource::File { path },
         base,
@@ -92,7 +97,7 @@ mod tests {
                 .to_string()
                 .starts_with("There is no deployment here")
         );
-        std::fs::write(dir.path().join("flake.nix"), "{}").expect("write");
+        std::fs::write(dir.path().join(FLAKE_FILE), "{}").expect("write");
         let root = find(None, dir.path()).expect("flake");
         assert!(matches!(root.source, RootSource::Flake { .. }));
         std::fs::write(dir.path().join(ROOT_FILE), "{}").expect("write");

@@ -40,6 +40,8 @@ pub struct Options {
 /// A run under way.
 pub struct Run {
     pub engine: Engine,
+    /// What it was told.
+    pub config: Config,
     pub view: View,
     events: UnboundedReceiver<Event>,
     interrupts: JoinHandle<()>,
@@ -77,9 +79,10 @@ impl Run {
         let (reporter, events) = Reporter::channel();
         let interrupt = Interrupt::default();
         let interrupts = tokio::spawn(listen(interrupt.clone()));
-        let engine = Engine::new(config, tools, reporter, interrupt.clone());
+        let engine = Engine::new(config.clone(), tools, reporter, interrupt.clone());
         Ok(Self {
             engine,
+            config,
             view: View::new(json),
             events,
             interrupts,

@@ -1,6 +1,5 @@
 //! Processes that die at the worst moment, and two runs at once.
 
-use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -41,7 +40,15 @@ fn start_slow(sandbox: &Sandbox) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("nixops4 starts");
-    wait_for(&sandbox.path().join("begun"));
+    wait_until("the slow operation", || sandbox.has("begun"));
+    // The two others are through, so that only one operation is cut off.
+    wait_until("what goes on beside it", || {
+        sandbox
+            .read("nixops4.state")
+            .matches(r#""event":"finish""#)
+            .count()
+            == 2
+    });
     child
 }
 

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod basics;
+mod compatibility;
 mod deferred;
 mod killed;
 mod main_job;
+mod saved_plan;

@@ -1,15 +1,17 @@
 //! `nixops4 apply` and `nixops4 destroy`: plan, ask, do.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use async_trait::async_trait;
 use nixops4_core::apply::{ApplyReport, Approve};
 use nixops4_core::plan::Plan;
 
 use super::plan::show;
-use crate::args::{ApplyArgs, DestroyArgs};
+use crate::args::{ApplyArgs, DestroyArgs, RefreshChoice, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
+use crate::plan_file;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
 use crate::ui::style::{BOLD, paint};
@@ -19,12 +21,15 @@ pub async fn apply(args: ApplyArgs, show_trace: bool) -> Result<Exit, CommandErr
     let ApplyArgs {
         members,
         run,
-        plan: _,
+        plan,
         yes,
         json,
     } = args;
-    let approval = Approval::new(yes, json)?;
     let access = StateAccess::Write;
+    if let Some(path) = plan {
+        return apply_saved(&path, run, json, show_trace).await;
+    }
+    let approval = Approval::new(yes, json)?;
     let mut run = Run::start(Options {
         run,
         members,
@@ -35,6 +40,34 @@ pub async fn apply(args: ApplyArgs, show_trace: bool) -> Result<Exit, CommandErr
     .await?;
     let planned = run.drive(async |engine| engine.plan().await).await;
     carry_out(run, planned, approval).await
+}
+
+/// Carries out a plan that was approved when it was made, if it still holds.
+async fn apply_saved(
+    path: &Path,
+    mut run: RunArgs,
+    json: bool,
+    show_trace: bool,
+) -> Result<Exit, CommandError> {
+    let file = plan_file::read(path)?;
+    run.root.file = Some(plan_file::root(&file));
+    run.refresh = match file.refreshed {
+        true => RefreshChoice::All,
+        false => RefreshChoice::None,
+    };
+    let (members, access) = (file.members.clone(), StateAccess::Write);
+    let mut run = Run::start(Options {
+        run,
+        members,
+        access,
+        show_trace,
+        json,
+    })
+    .await?;
+    let planned = run
+        .drive(async |engine| engine.plan_saved(&file).await)
+        .await;
+    carry_out(run, planned, Approval { yes: true, json }).await
 }
 
 /// Plans, asks, and deletes everything.

@@ -5,6 +5,7 @@ use nixops4_core::plan::Plan;
 use crate::args::PlanArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
+use crate::plan_file;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
 
@@ -31,11 +32,19 @@ pub async fn run(args: PlanArgs, show_trace: bool) -> Result<Exit, CommandError>
         true => run.drive(async |engine| engine.plan_destroy().await).await,
         false => run.drive(async |engine| engine.plan().await).await,
     };
+    let config = run.config.clone();
     let plan = run.close(planned).await?;
     if !json {
         show(&plan);
     }
-    let _ = out;
+    if let Some(out) = out
+        && !plan.has_errors()
+    {
+        plan_file::write(&out, &plan.to_file(&config))?;
+        if !json {
+            anstream::println!("\nSaved. Next: `nixops4 apply --plan {}`", out.display());
+        }
+    }
     Ok(
         match (plan.has_errors(), detailed_exitcode && !plan.is_empty()) {
             (true, _) => Exit::Failed,

@@ -4,17 +4,56 @@ use nixops4_core::engine::StateAccess;
 use nixops4_core::state::{IntentId, OpenIntent, OperationKind, StateEvent};
 
 use super::apply::ask;
-use crate::args::RepairArgs;
+use crate::args::{RefreshChoice, RepairArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::{Memory, selected};
+use crate::run::{Options, Run};
+use crate::ui;
 
 /// Settles what is in doubt, as the user says it is.
 pub async fn run(args: RepairArgs, show_trace: bool) -> Result<Exit, CommandError> {
+    if let Some(id) = &args.adopt {
+        return adopt(&args, id, show_trace).await;
+    }
     let memory = Memory::open(&args.root, StateAccess::Write, show_trace).await?;
     let result = settle(&memory, &args).await;
     memory.close().await?;
     result
+}
+
+/// Takes over the object that an operation in doubt made.
+async fn adopt(args: &RepairArgs, id: &str, show_trace: bool) -> Result<Exit, CommandError> {
+    let [member] = args.members.as_slice() else {
+        return Err(
+            CommandError::user("an identifier is that of one object: name its member")
+                .hint("`nixops4 state repair MEMBER --adopt ID`"),
+        );
+    };
+    if !args.yes && !ask(&format!("Take over {id} as {member}?"))? {
+        return Ok(Exit::Failed);
+    }
+    let run = RunArgs {
+        root: args.root.clone(),
+        refresh: RefreshChoice::None,
+        parallelism: nixops4_core::engine::DEFAULT_PARALLELISM,
+    };
+    let (members, access, json) = (vec![member.clone()], StateAccess::Write, false);
+    let mut run = Run::start(Options {
+        run,
+        members,
+        access,
+        show_trace,
+        json,
+    })
+    .await?;
+    let adopted = run
+        .drive(async |engine| Ok(engine.adopt(member, id).await))
+        .await;
+    let warnings = run.close(adopted).await??.warnings;
+    anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));
+    anstream::println!("{member} is {id}.");
+    Ok(Exit::Done)
 }
 
 async fn settle(memory: &Memory, args: &RepairArgs) -> Result<Exit, CommandError> {
