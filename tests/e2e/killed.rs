@@ -19,14 +19,13 @@ const SLOW: &str = r#"{ members, providers, ... }: {
   members.apart = { type = providers.local.file; inputs = { name = "apart"; contents = ""; }; };
 }"#;
 
-/// Waits until there is a file; how long that takes is not the test's business, within reason.
-fn wait_for(path: &Path) {
+/// Waits until something is so; how long that takes is not the test's business, within reason.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !path.exists() {
+    while !is_so() {
         assert!(
             start.elapsed() < Duration::from_secs(60),
-            "{} never came",
-            path.display()
+            "{what} never came"
         );
         std::thread::sleep(Duration::from_millis(20));
     }
