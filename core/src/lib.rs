@@ -3,6 +3,7 @@
 //! Knows no gRPC, no Nix and no terminal: it asks an evaluator process and providers, and reports
 //! events to whoever started it.
 pub mod apply;
+pub mod check;
 pub mod diagnostic;
 pub mod engine;
 pub mod evaluate;

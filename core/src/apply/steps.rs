@@ -10,6 +10,9 @@
 //! What is deleted only to be made again is changed by no one in between, so its dependents are not
 //! waited for; where nothing that it depends on is in the same position it waits for that, so that
 //! it is not deleted in vain.
+//!
+//! Where all that cannot be had at once, what is only better so gives way: that something is changed
+//! before what it no longer depends on is deleted, and that nothing is deleted in vain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,14 +70,7 @@ impl Steps {
             }
         }
         builder.order(session);
-        let steps = builder.steps;
-        match steps.graph.find_cycle() {
-            None => Ok(steps),
-            Some(Cycle(path)) => Err(path
-                .into_iter()
-                .map(|step| steps.steps[step].change.member.clone())
-                .collect()),
-        }
+        builder.build()
     }
 }
 
@@ -82,6 +78,8 @@ impl Steps {
 struct Builder {
     steps: Steps,
     of: BTreeMap<MemberPath, Of>,
+    /// Edges that give way where there would be a cycle.
+    soft: Vec<(StepId, StepId)>,
 }
 
 impl Builder {
@@ -171,9 +169,8 @@ impl Builder {
         {
             graph.add_edge(up, other);
             if wait_to_delete {
-                for &down in &steps.down {
-                    graph.add_edge(down, other);
-                }
+                let downs = steps.down.iter();
+                self.soft.extend(downs.map(|&down| (down, other)));
             }
         }
     }
@@ -203,7 +200,30 @@ impl Builder {
                 }
                 let in_between = other.recreated && other.up.is_some();
                 if let Some(up) = steps.up.filter(|_| !in_between) {
-                    graph.add_edge(down, up);
+                    self.soft.push((down, up));
+                }
+            }
+        }
+    }
+
+    /// Puts the edges that may give way in, as far as they make no cycle.
+    fn build(mut self) -> Result<Steps, Vec<MemberPath>> {
+        loop {
+            let mut graph = self.steps.graph.clone();
+            for &(step, other) in &self.soft {
+                graph.add_edge(step, other);
+            }
+            let Some(Cycle(path)) = graph.find_cycle() else {
+                self.steps.graph = graph;
+                return Ok(self.steps);
+            };
+            let next = |i: usize| path[(i + 1) % path.len()];
+            let edges: BTreeSet<_> = (0..path.len()).map(|i| (path[i], next(i))).collect();
+            match self.soft.iter().position(|edge| edges.contains(edge)) {
+                Some(index) => drop(self.soft.swap_remove(index)),
+                None => {
+                    let member = |step: StepId| self.steps.steps[step].change.member.clone();
+                    return Err(path.into_iter().map(member).collect());
                 }
             }
         }

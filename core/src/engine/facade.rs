@@ -8,6 +8,7 @@ use nixops4_proto::events::{Command, Event};
 use super::{Config, Interrupt, ProviderFactory, StateAccess, StateFactory};
 use crate::MemberPath;
 use crate::apply::{self, ApplyReport, Approve};
+use crate::check;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::evaluate::{Evaluate, EvaluateError};
 use crate::plan::Plan;
@@ -62,6 +63,13 @@ impl From<Stopped> for EngineError {
             Stopped::Interrupted => Self::Interrupted,
         }
     }
+}
+
+/// A plan that cannot be right is not applied.
+fn our_mistake(problems: &[String]) -> Diagnostic {
+    Diagnostic::error("the plan contradicts itself, so nothing is done")
+        .detail(problems.join("\n"))
+        .hint("this is a mistake in nixops4, or in a provider: please report it")
 }
 
 /// What is to be deleted and what is to be made wait for each other.
@@ -162,6 +170,11 @@ impl Engine {
             report
                 .diagnostics
                 .extend(std::mem::take(&mut plan.diagnostics));
+            let problems = check::check(&plan);
+            if !problems.is_empty() {
+                report.diagnostics.push(our_mistake(&problems));
+                break;
+            }
             if !plan.changes.is_empty() && !approve.approve(&plan).await {
                 report.declined = true;
                 break;

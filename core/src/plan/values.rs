@@ -79,6 +79,7 @@ fn contradicts(planned: &Value, actual: &Value, path: &mut crate::AttrPath) -> b
     };
     match (&planned.kind, &actual.kind) {
         (Kind::Unknown, _) => false,
+        (_, Kind::Unknown) => promises(planned),
         (Kind::Attrs(planned), Kind::Attrs(actual)) => {
             let null = Value::null();
             let more = actual.keys().filter(|name| !planned.contains_key(*name));
@@ -98,6 +99,17 @@ fn contradicts(planned: &Value, actual: &Value, path: &mut crate::AttrPath) -> b
         (planned, actual) => planned != actual,
     }
 }
+
+/// Whether anything in it is known.
+fn promises(planned: &Value) -> bool {
+    match &planned.kind {
+        Kind::Unknown | Kind::Null => false,
+        Kind::Attrs(attrs) => attrs.values().any(promises),
+        Kind::List(elements) => elements.is_empty() || elements.iter().any(promises),
+        _ => true,
+    }
+}
+
 /// Whether something that was there has been changed or taken away.
 ///
 /// What was empty and is filled in now, or is empty in another way (`null`, `""`, no elements), is
@@ -123,5 +135,40 @@ fn is_empty(value: &Value) -> bool {
         Kind::List(elements) => elements.is_empty(),
         Kind::Attrs(attrs) => attrs.values().all(is_empty),
         Kind::Bool(_) | Kind::Number(_) | Kind::Unknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_known_may_not_change_and_what_was_unknown_may() {
+        let unknown = Value::unknown;
+        let planned = Value::attrs([("id", unknown()), ("name", "a".into()), ("l", unknown())]);
+        let fine = Value::attrs([
+            ("id", "1".into()),
+            ("name", "a".into()),
+            ("l", Value::list(["x".into()])),
+        ]);
+        assert_eq!(contradiction(&planned, &fine), None);
+        let other = Value::attrs([("id", "1".into()), ("name", "b".into())]);
+        let path = contradiction(&planned, &other).expect("another name");
+        assert_eq!(path.to_string(), "name");
+        let forgotten = Value::attrs([("id", "1".into()), ("name", unknown())]);
+        assert!(contradiction(&planned, &forgotten).is_some());
+        let names = Value::attrs([("a", unknown()), ("b", unknown())]);
+        assert_eq!(contradiction(&names, &unknown()), None);
+    }
+
+    #[test]
+    fn what_is_not_set_is_like_null_and_what_is_ephemeral_is_not_compared() {
+        let a = Value::attrs([("x", Value::null()), ("y", 1.into())]);
+        let b = Value::attrs([("y", Value::from(1))]);
+        assert!(same(&a, &b) && same(&b, &a));
+        let mut passing = Value::from("secret");
+        passing.marks.ephemeral = true;
+        let c = Value::attrs([("y", 1.into()), ("z", passing)]);
+        assert!(same(&b, &c) && same(&c, &b));
     }
 }

@@ -57,6 +57,16 @@ impl Lab {
 
     /// A run that is listened to, with its own evaluator.
     pub fn run_with(&self, evaluator: Arc<FakeEvaluator>, reporter: Reporter) -> Engine {
+        self.run_interrupted(evaluator, reporter, Interrupt::default())
+    }
+
+    /// A run that can be interrupted.
+    pub fn run_interrupted(
+        &self,
+        evaluator: Arc<FakeEvaluator>,
+        reporter: Reporter,
+        interrupt: Interrupt,
+    ) -> Engine {
         self.states.next_run();
         let tools = Tools {
             evaluator,
@@ -73,7 +83,7 @@ impl Lab {
         });
         config.selection = Selection::members(self.selection.iter().cloned());
         config.refresh = self.refresh;
-        Engine::new(config, tools, reporter, Interrupt::default())
+        Engine::new(config, tools, reporter, interrupt)
     }
 
     /// What the default state remembers.
@@ -127,7 +137,7 @@ impl LabStates {
     }
 
     /// Ends the run: what it began and did not end is in doubt.
-    fn next_run(&self) {
+    pub fn next_run(&self) {
         for store in self.stores().values_mut() {
             let snapshot = store.snapshot().as_ref().clone();
             *store = Arc::new(MemoryStore::with_snapshot(snapshot));

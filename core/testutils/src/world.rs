@@ -158,6 +158,11 @@ impl World {
         held
     }
 
+    /// Forgets what was to go wrong and has not.
+    pub fn clear_script(&self) {
+        self.lock().script.clear();
+    }
+
     fn step(&self, operation: Operation, name: &str, step: Step) {
         let mut inner = self.lock();
         let steps = inner.script.entry((operation, name.to_owned()));
