@@ -66,10 +66,10 @@ impl World for Snapshot {
         self.intent(id).map(|open| doing(&open.intent))
     }
 
-    fn all_doing(&self) -> Vec<(IntentId, Doing)> {
-        self.intents()
-            .map(|(id, open)| (id.clone(), doing(&open.intent)))
-            .collect()
+    fn find_doing(&self, concerns: &dyn Fn(&Doing) -> bool) -> Option<(IntentId, Doing)> {
+        let mut all = self.intents().map(|(id, open)| (id, doing(&open.intent)));
+        all.find(|(_, doing)| concerns(doing))
+            .map(|(id, doing)| (id.clone(), doing))
     }
 }
 

@@ -51,8 +51,8 @@ pub(super) trait World {
     fn knows(&self, member: &MemberPath) -> bool;
     /// An open intent.
     fn doing(&self, id: &IntentId) -> Option<Doing>;
-    /// All open intents.
-    fn all_doing(&self) -> Vec<(IntentId, Doing)>;
+    /// An open intent of which something holds.
+    fn find_doing(&self, concerns: &dyn Fn(&Doing) -> bool) -> Option<(IntentId, Doing)>;
 }
 
 /// An event, without the values that it carries.
@@ -232,8 +232,7 @@ fn idle(world: &impl World, member: &MemberPath) -> Result<(), Illegal> {
 }
 
 fn doubtless(world: &impl World, concerns: impl Fn(&Doing) -> bool) -> Result<(), Illegal> {
-    let mut all = world.all_doing().into_iter();
-    match all.find(|(_, doing)| concerns(doing)) {
+    match world.find_doing(&concerns) {
         Some((
             id,
             Doing {

@@ -131,11 +131,9 @@ impl World for Control {
         self.intents.get(id).cloned()
     }
 
-    fn all_doing(&self) -> Vec<(IntentId, Doing)> {
-        self.intents
-            .iter()
-            .map(|(id, doing)| (id.clone(), doing.clone()))
-            .collect()
+    fn find_doing(&self, concerns: &dyn Fn(&Doing) -> bool) -> Option<(IntentId, Doing)> {
+        let found = self.intents.iter().find(|(_, doing)| concerns(doing))?;
+        Some((found.0.clone(), found.1.clone()))
     }
 }
 

@@ -8,31 +8,35 @@ use crate::{AttrPath, Step};
 /// A value as it comes back after it was stored: without provenance; unknown and ephemeral nodes
 /// are null; a mark stands only at the outermost node that has it.
 pub(in crate::state) fn storable(value: &Value) -> Value {
-    strip(value, Marks::default(), false)
+    strip(value, Marks::default(), false, 0)
 }
 
 /// A provider's configuration as it is stored: as [`storable`], but secrets are left out too, and
 /// what is left out is unknown, so that nobody takes it for not set.
 pub(in crate::state) fn redacted(value: &Value) -> Value {
-    strip(value, Marks::default(), true)
+    strip(value, Marks::default(), true, 0)
 }
 
-fn strip(value: &Value, outer: Marks, config: bool) -> Value {
+/// Deepest nesting that is stored; what is deeper is left out. No more than what can be read.
+const MAX_DEPTH: usize = 256;
+
+fn strip(value: &Value, outer: Marks, config: bool, depth: usize) -> Value {
     let all = outer.union(value.marks);
     let kind = match &value.kind {
         _ if all.ephemeral || config && all.sensitive => left_out(config),
         Kind::Unknown => left_out(config),
+        Kind::List(_) | Kind::Attrs(_) if depth >= MAX_DEPTH => left_out(config),
         Kind::List(elements) => Kind::List(
             elements
                 .iter()
-                .map(|element| strip(element, all, config))
+                .map(|element| strip(element, all, config, depth + 1))
                 .collect(),
         ),
         Kind::Attrs(attrs) => {
             let attrs = attrs.iter();
             Kind::Attrs(
                 attrs
-                    .map(|(name, v)| (name.clone(), strip(v, all, config)))
+                    .map(|(name, v)| (name.clone(), strip(v, all, config, depth + 1)))
                     .collect(),
             )
         }
@@ -172,6 +176,14 @@ mod tests {
         let mut value = Value::attrs([("a", Value::list([1.into()]))]);
         put(&mut value, &[path], &[]);
         assert!(value.as_attrs().expect("attrs")["a"].marks.sensitive);
+    }
+
+    #[test]
+    fn what_is_stored_can_be_read_however_deep_it_was() {
+        let deep = (0..1000).fold(Value::null(), |inner, _| Value::list([inner]));
+        let text = storable(&deep).to_plain_json().to_string();
+        assert!(super::super::text::parse::<serde_json::Value>(&text).is_ok());
+        assert_eq!(text.matches('[').count(), MAX_DEPTH);
     }
 
     #[test]

@@ -20,11 +20,11 @@ pub(super) fn names(pointer: &str) -> Option<Vec<String>> {
         return Some(Vec::new());
     }
     let names = pointer.strip_prefix('/')?.split('/');
-    Some(
-        names
-            .map(|name| name.replace("~1", "/").replace("~0", "~"))
-            .collect(),
-    )
+    let unescape = |name: &str| match name.contains('~') {
+        true => name.replace("~1", "/").replace("~0", "~"),
+        false => name.to_owned(),
+    };
+    Some(names.map(unescape).collect())
 }
 
 /// Where a composite is; the root is at `""`.
