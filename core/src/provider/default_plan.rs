@@ -154,8 +154,8 @@ fn put(target: &mut Value, path: &[Step], value: Option<&Value>) {
             let element = usize::try_from(*index)
                 .ok()
                 .and_then(|index| elements.get_mut(index));
-            // A list that has become shorter has nothing to keep there.
-            if let (Some(element), Some(_)) = (element, value) {
+            // An element that was not there cannot be kept as it was without moving the others.
+            if let Some(element) = element.filter(|_| value.is_some() || !rest.is_empty()) {
                 put(element, rest, value);
             }
         }

@@ -117,15 +117,18 @@ fn a_change_of_a_replacing_input_names_the_leaves() {
 
 #[test]
 fn ignored_changes_keep_the_prior_value() {
-    let prior = state(json!({ "size": 1, "tags": { "a": 1, "b": [1] } }));
+    let prior = state(json!({ "size": 1, "tags": { "a": 1, "b": [1] }, "disks": [{}] }));
     let ignore = [
         AttrPath::root().child("size"),
         AttrPath::root().child("tags").child("a"),
         AttrPath::root().child("tags").child("b").child(4),
         AttrPath::root().child("tags").child("new"),
+        AttrPath::root().child("disks").child(0).child("new"),
     ];
     let same = r#"NoOp  {"address":"10.0.0.1","id":"i-1"}"#;
-    let wanted = json!({ "size": { "$": "unknown" }, "tags": { "b": [1], "new": 5 } });
+    let wanted = json!({
+        "size": { "$": "unknown" }, "tags": { "b": [1], "new": 5 }, "disks": [{ "new": 5 }],
+    });
     assert_eq!(check(Some(&prior), wanted, &ignore), same);
 }
 
