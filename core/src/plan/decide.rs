@@ -283,10 +283,12 @@ impl Session {
             position: node.position.clone(),
             planned,
         };
+        let change = Arc::new(change);
+        // First, for whoever is woken by the outputs looks at it.
+        self.nodes[id].status = Status::Planned(change.clone());
         if !orphan {
             self.set_outputs(id, &change.planned.outputs);
         }
-        self.nodes[id].status = Status::Planned(Arc::new(change));
     }
 
     /// What a resource comes after: what its inputs, its existence, its place and its provider's
