@@ -92,7 +92,7 @@ impl View {
             Found::Changed => Some("has been changed by someone else"),
             Found::Gone => Some("is gone"),
         };
-        let line = line.map(|what| format!("{}", paint(DIM, format!("  {member} {what}"))));
+        let line = line.map(|what| paint(DIM, format!("  {member} {what}")));
         self.progress.end(member, line);
     }
 
