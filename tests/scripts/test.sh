@@ -5,6 +5,13 @@ cd "$(dirname "$0")/../.."
 . tests/scripts/lib.sh
 
 target=${CARGO_TARGET_DIR:-$PWD/target}
+work=$(mktemp -d)
+moto_pid=
+finish() {
+  if [ -n "$moto_pid" ]; then kill "$moto_pid" 2>/dev/null || true; fi
+  rm -rf "$work"
+}
+trap finish EXIT
 
 say "Formatting"
 cargo fmt --all --check
@@ -15,12 +22,13 @@ say "Plugins for the tests"
 NIXOPS4_TEST_DEMO_PLUGIN=$(build_demo_plugin "$target/plugins")
 export NIXOPS4_TEST_DEMO_PLUGIN
 mirror=$(find_aws_mirror)
-if [ -n "$mirror" ]; then
-  NIXOPS4_TEST_AWS_MIRROR=$mirror
-  NIXOPS4_TEST_MOTO=$(install_moto "$target")
-  export NIXOPS4_TEST_AWS_MIRROR NIXOPS4_TEST_MOTO
+server=
+if [ -n "$mirror" ]; then server=$(install_moto "$target"); fi
+if [ -n "$server" ]; then
+  start_moto "$server" "$work/moto.log"
+  export NIXOPS4_PLUGIN_MIRROR=$mirror
 else
-  echo "SKIPPED: no AWS provider is on this machine; its tests will say so"
+  echo "SKIPPED: no AWS provider, or no imitation of its API, is on this machine; its tests say so"
 fi
 
 say "Tests"
@@ -28,4 +36,6 @@ cargo build --workspace --bins --quiet
 cargo test --workspace --quiet
 
 say "Demonstration"
+if [ -n "$moto_pid" ]; then kill "$moto_pid" && moto_pid=; fi
+unset AWS_ENDPOINT_URL
 tests/scripts/demo.sh
