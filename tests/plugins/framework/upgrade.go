@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 )
 
 // UpgradeState knows two older versions: 0 called the name `title`, 1 had no `zones`.
@@ -29,6 +30,8 @@ func upgradeFrom(nameAttribute string) func(context.Context, resource.UpgradeSta
 			return
 		}
 		id, _ := old["id"].(string)
+		// The framework leaves it to us to begin with an empty state.
+		resp.State.Raw = tftypes.NewValue(resp.State.Schema.Type().TerraformType(ctx), nil)
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), id)...)
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), name)...)
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("zones"), []string{"here"})...)

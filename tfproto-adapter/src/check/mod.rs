@@ -49,7 +49,7 @@ pub fn check(owner: &str, block: &Block, inputs: &Input) -> Result<Checked, Diag
     let value = match &inputs.kind {
         Kind::Null => checker.block(block, &BTreeMap::new()),
         Kind::Attrs(attrs) => checker.block(block, attrs),
-        Kind::Unknown => unknown_block(block),
+        Kind::Unknown => unknown_inputs(block),
         _ => {
             checker.wrong_kind("an attribute set", inputs);
             Value::Null
@@ -344,6 +344,21 @@ fn is_settable(field: &Field) -> bool {
         FieldKind::Attribute(attribute) => attribute.optional || attribute.required,
         FieldKind::Block(_) => true,
     }
+}
+
+/// Inputs of which nothing is known.
+fn unknown_inputs(block: &Block) -> Value {
+    let mut value = unknown_block(block);
+    // Old plugins declare their identifier as if it could be set, and complain when it is.
+    let pseudo = block.field("id").is_some_and(
+        |field| matches!(&field.kind, FieldKind::Attribute(id) if id.optional && id.computed),
+    );
+    if let Value::Object(object) = &mut value
+        && let Some(id) = object.get_mut("id").filter(|_| pseudo)
+    {
+        *id = Value::Null;
+    }
+    value
 }
 
 /// A block of which only is known that it is there.
