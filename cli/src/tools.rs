@@ -96,10 +96,11 @@ impl ProviderFactory for Providers {
         id: &str,
         program: &ProviderProgram,
     ) -> Result<Arc<dyn Provider>, Failure> {
+        let name = &display_name(id);
         match program {
-            ProviderProgram::Local {} => Ok(self.native(id, &Program::LocalProvider.path(), &[])),
+            ProviderProgram::Local {} => Ok(self.native(name, &Program::LocalProvider.path(), &[])),
             ProviderProgram::Stdio { executable, args } => {
-                Ok(self.native(id, Path::new(executable), args))
+                Ok(self.native(name, Path::new(executable), args))
             }
             ProviderProgram::Tfplugin {
                 executable,
@@ -112,13 +113,22 @@ impl ProviderFactory for Providers {
                     version.as_deref(),
                 )?;
                 Ok(TfProvider::new(PluginOptions {
-                    name: id.to_owned(),
+                    name: name.clone(),
                     executable,
                     env: Vec::new(),
                     cache_dir: self.environment.cache_dir(),
                 }))
             }
         }
+    }
+}
+
+/// A provider instance as the user wrote it: `aws`, or `net.aws` below a composite.
+fn display_name(id: &str) -> String {
+    match id.split_once('#') {
+        Some(("", name)) => name.to_owned(),
+        Some((at, name)) => format!("{at}.{name}"),
+        None => id.to_owned(),
     }
 }
 

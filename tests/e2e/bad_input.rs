@@ -180,7 +180,7 @@ fn provider_program_not_executable() {
     let said = plugin_complaint("./no-program");
     says(
         &said,
-        &["provider #x: cannot start the plugin", "nixops4.nix:2:"],
+        &["provider x: cannot start the plugin", "nixops4.nix:2:"],
     );
 }
 
@@ -190,7 +190,7 @@ fn provider_program_is_no_plugin() {
     says(
         &said,
         &[
-            "provider #x: cannot start the plugin /bin/echo",
+            "provider x: cannot start the plugin /bin/echo",
             "nixops4.nix:2:",
         ],
     );

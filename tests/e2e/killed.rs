@@ -62,7 +62,7 @@ fn killed_in_the_middle_nothing_is_lost_and_the_rest_goes_on() {
     let plan = sandbox.ok(&["plan"]).stdout;
     assert!(plan.contains("slow  in doubt"), "{plan}");
     assert!(
-        plan.contains("after  because of slow, which is in doubt"),
+        plan.contains("after  because of slow, which is not settled"),
         "{plan}"
     );
     sandbox.run(&["apply", "--yes"]);
@@ -92,6 +92,8 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     );
     // Looking is allowed.
     sandbox.ok(&["state", "list"]);
+    let plan = sandbox.ok(&["plan"]).stdout;
+    assert!(plan.contains("slow  under way"), "{plan}");
     sandbox.write("go-on", "");
     assert!(first.wait().expect("it ends").success());
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nixops4_proto::state::OperationKind;
+use nixops4_proto::state::{OperationKind, Run};
 
 use crate::MemberPath;
 use crate::state::{OpenIntent, Snapshot, StateStore};
@@ -22,9 +22,10 @@ impl Contents {
     /// Looks at a state.
     pub(crate) fn of(store: Arc<dyn StateStore>) -> Self {
         let snapshot = store.snapshot();
+        let busy = store.busy().map(|owner| owner.run.clone());
         let in_doubt = snapshot
             .intents()
-            .map(|(_, open)| (open.intent.member.clone(), describe(open)))
+            .map(|(_, open)| (open.intent.member.clone(), describe(open, busy.as_ref())))
             .collect();
         Self {
             store,
@@ -34,18 +35,23 @@ impl Contents {
     }
 }
 
-/// What is known of an operation in doubt.
-pub(crate) fn describe(open: &OpenIntent) -> String {
+/// What is known of an operation in doubt, or, where its run is still at it, under way.
+pub(crate) fn describe(open: &OpenIntent, busy: Option<&Run>) -> String {
     let verb = match open.intent.operation.kind() {
         OperationKind::Create => "creating",
         OperationKind::Update => "updating",
         OperationKind::Delete => "deleting",
     };
-    let mut text = format!(
-        "{verb} a `{}` was begun at {} by process {} on {}, and did not end",
-        open.intent.type_name, open.time, open.run.pid, open.run.host
+    let OpenIntent { intent, time, run } = open;
+    let text = format!(
+        "{verb} a `{}` was begun at {time} by process {} on {}",
+        intent.type_name, run.pid, run.host
     );
-    if let Some(id) = &open.intent.planned_id {
+    let mut text = match busy.is_some_and(|busy| busy.id == run.id) {
+        true => format!("under way: {text}"),
+        false => format!("in doubt: {text}, and did not end"),
+    };
+    if let Some(id) = &intent.planned_id {
         text.push_str(&format!("; its id is or would be {id}"));
     }
     text

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nixops4_proto::state::Run;
+use nixops4_proto::state::{LockOwner, Run};
 
 use super::{Intent, IntentId, Outcome, Snapshot, StateError, StateEvent};
 
@@ -17,6 +17,12 @@ pub trait StateStore: Send + Sync + Debug {
 
     /// The run on whose behalf it writes. Intents of other runs are in doubt.
     fn run(&self) -> &Run;
+
+    /// Who else was writing when this was opened for reading, if that can be told. What that run
+    /// has begun is under way, not in doubt.
+    fn busy(&self) -> Option<&LockOwner> {
+        None
+    }
 
     /// What is remembered now. Cheap, never waits, and never changes once given.
     fn snapshot(&self) -> Arc<Snapshot>;

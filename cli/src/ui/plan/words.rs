@@ -60,8 +60,8 @@ pub fn note(note: &StateNote) -> String {
 
 pub fn hold_reason(reason: &HoldReason) -> String {
     match reason {
-        HoldReason::InDoubt(known) => format!("in doubt: {known}"),
-        HoldReason::Because(member) => format!("because of {member}, which is in doubt"),
+        HoldReason::InDoubt(known) => known.clone(),
+        HoldReason::Because(member) => format!("because of {member}, which is not settled"),
     }
 }
 

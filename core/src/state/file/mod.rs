@@ -146,12 +146,6 @@ impl FileStore {
         &self.path
     }
 
-    /// Who else was writing when it was opened for reading. What that run has begun is not in
-    /// doubt.
-    pub fn busy(&self) -> Option<&LockOwner> {
-        self.busy.as_ref()
-    }
-
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StateError> {
         let (answer, answered) = oneshot::channel();
         self.send(Job::Commit(changes, answer))?;
@@ -219,6 +213,10 @@ impl StateStore for FileStore {
 
     fn run(&self) -> &Run {
         &self.run
+    }
+
+    fn busy(&self) -> Option<&LockOwner> {
+        self.busy.as_ref()
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
