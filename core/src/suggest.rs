@@ -1,5 +1,8 @@
 //! "Did you mean …": the name nearest to one that does not exist.
 
+/// A name of at least so many letters that is part of a candidate may be a shorter way to say it.
+const WHOLE_WORD: usize = 4;
+
 /// The candidate that is nearest to `name`, if one is near enough to have been meant.
 pub fn nearest<'a, S: AsRef<str> + ?Sized + 'a>(
     name: &str,
@@ -11,7 +14,9 @@ pub fn nearest<'a, S: AsRef<str> + ?Sized + 'a>(
         .into_iter()
         .map(AsRef::as_ref)
         .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, candidate)| {
+            *distance <= limit || (name.len() >= WHOLE_WORD && candidate.contains(name))
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }

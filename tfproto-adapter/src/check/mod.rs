@@ -5,15 +5,14 @@
 
 mod convert;
 mod path;
-mod suggest;
 
 use std::collections::BTreeMap;
 
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
+pub use nixops4_core::engine::nearest;
 use nixops4_core::value::{Kind, Marks, Value as Input};
 use nixops4_core::{AttrPath, Step as InputStep};
 pub use path::to_input_path;
-pub use suggest::nearest;
 
 use crate::cty::{Path, Step, Value};
 use crate::schema::{Attribute, Block, Field, FieldKind, Nested, NestedBlock, Nesting};

@@ -154,14 +154,14 @@ mod tests {
 
     #[test]
     fn the_name_is_in_the_program() {
-        let environment = Environment::new([], "/work");
+        let environment = Environment::new([], "/deployment");
         let options = parse("--executable bin/terraform-provider-aws_v5.100.0_x5")
             .and_then(|arguments| arguments.options(&environment).map_err(|e| e.to_string()))
             .expect("options");
         assert_eq!(options.name, "aws");
         assert_eq!(
             options.executable,
-            PathBuf::from("/work/bin/terraform-provider-aws_v5.100.0_x5")
+            PathBuf::from("/deployment/bin/terraform-provider-aws_v5.100.0_x5")
         );
         assert_eq!(plugin_name("plugin".as_ref()), "plugin");
     }
