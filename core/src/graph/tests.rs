@@ -1,3 +1,5 @@
+//! Order, cycles and reachability, on small and on random graphs.
+
 use proptest::prelude::*;
 
 use super::*;

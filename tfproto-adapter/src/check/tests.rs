@@ -1,3 +1,5 @@
+//! Inputs become typed values by the schema, and complaints name their leaf.
+
 use nixops4_core::value::Value as Input;
 use serde_json::json;
 

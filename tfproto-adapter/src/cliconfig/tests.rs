@@ -1,3 +1,5 @@
+//! CLI configurations in both syntaxes mean what they say.
+
 use std::ffi::OsString;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The rules of planning, case by case and on random schemas.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The evaluator's client against real processes that answer, misbehave and die.
+
 use nixops4_proto::evaluator::WalkItem;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Which leaves of a change are shown, and how.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

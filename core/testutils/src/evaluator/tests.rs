@@ -1,3 +1,5 @@
+//! The notation of test deployments means what it says.
+
 use nixops4_core::MemberPath;
 use tokio::sync::mpsc;
 

@@ -1,3 +1,5 @@
+//! Plugins are found where they are, and everything tried is told where they are not.
+
 use std::ffi::OsString;
 use std::io::Write;
 

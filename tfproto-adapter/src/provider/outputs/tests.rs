@@ -1,3 +1,5 @@
+//! Typed values become outputs with their marks, in a stable order.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is kept of schemas reads back as it was, and damage is noticed.
+
 use std::sync::Arc;
 
 use nixops4_proto::tfplugin::v6::schema;
