@@ -282,6 +282,14 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub root: RootArgs,
 
+    /// Whether to read the objects too
+    #[arg(long, value_enum, default_value_t = RefreshChoice::None)]
+    pub refresh: RefreshChoice,
+
+    /// How many provider calls may run at once
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
+    pub parallelism: usize,
+
     /// Prints one JSON event a line
     #[arg(long)]
     pub json: bool,

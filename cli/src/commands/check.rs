@@ -1,6 +1,6 @@
 //! `nixops4 check`: evaluates everything and has the providers validate it; reads no object.
 
-use crate::args::{CheckArgs, RefreshChoice, RunArgs};
+use crate::args::{CheckArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
@@ -8,11 +8,15 @@ use crate::ui;
 
 /// Checks, and says what is wrong.
 pub async fn run(args: CheckArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let CheckArgs { root, json } = args;
-    let parallelism = nixops4_core::engine::DEFAULT_PARALLELISM;
+    let CheckArgs {
+        root,
+        refresh,
+        parallelism,
+        json,
+    } = args;
     let run = RunArgs {
         root,
-        refresh: RefreshChoice::None,
+        refresh,
         parallelism,
     };
     let (members, access) = (Vec::new(), StateAccess::Read);

@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// How often memory is looked at.
+const SAMPLING: Duration = Duration::from_millis(2);
+
 /// What one run took.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
@@ -23,10 +26,7 @@ pub fn run(program: &Path, args: &[&str], dir: &Path) -> Sample {
 }
 
 /// The same, with something to read.
-#[expect(
-    clippy::zombie_processes,
-    reason = "wait4 reaps the child, and tells what it used"
-)]
+#[expect(clippy::zombie_processes, reason = "waitpid reaps the child")]
 pub fn run_with_input(program: &Path, args: &[&str], dir: &Path, input: Stdio) -> Sample {
     let start = Instant::now();
     let child = Command::new(program)
@@ -37,25 +37,39 @@ pub fn run_with_input(program: &Path, args: &[&str], dir: &Path, input: Stdio) -
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let peak = watch_memory(child.id());
     let mut status = 0;
-    // SAFETY: an all-zero `rusage` is a valid one, and both pointers are to live locals.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        let pid = libc::wait4(
-            child.id() as libc::pid_t,
-            &raw mut status,
-            0,
-            &raw mut usage,
-        );
-        assert!(pid > 0, "wait4: {}", std::io::Error::last_os_error());
-        usage
-    };
+    // SAFETY: the pointer is to a live local; nothing else is asked for.
+    let pid = unsafe { libc::waitpid(child.id() as libc::pid_t, &raw mut status, 0) };
+    assert!(pid > 0, "waitpid: {}", std::io::Error::last_os_error());
+    let wall = start.elapsed();
     let status = ExitStatus::from_raw(status);
     assert!(status.success(), "{} {args:?}: {status}", program.display());
     Sample {
-        wall: start.elapsed(),
-        memory: usage.ru_maxrss.unsigned_abs() * 1024,
+        wall,
+        memory: peak.join().unwrap_or_default(),
     }
+}
+
+/// Follows the high-water mark of a process until it ends. What the system tells at its end would
+/// include its children, which here are provider plugins.
+fn watch_memory(pid: u32) -> std::thread::JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let path = format!("/proc/{pid}/status");
+        let mut peak = 0;
+        while let Some(kilobytes) = high_water_mark(&path) {
+            peak = kilobytes * 1024;
+            std::thread::sleep(SAMPLING);
+        }
+        peak
+    })
+}
+
+/// In kilobytes; `None` once the process has ended.
+fn high_water_mark(path: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 /// The middle one by time.
