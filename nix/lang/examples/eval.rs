@@ -36,14 +36,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match value.and_then(|value| evaluator.print(&value, true)) {
+    let code = match value.and_then(|value| evaluator.print(&value, true)) {
         Ok(text) => {
             println!("{text}");
-            ExitCode::SUCCESS
+            0
         }
         Err(error) => {
             eprint!("{}", evaluator.render(&error, &RenderOptions::default()));
-            ExitCode::FAILURE
+            1
         }
-    }
+    };
+    // Not by returning: the end of the process gives all memory back at once.
+    std::process::exit(code)
 }

@@ -1,6 +1,6 @@
 //! Selecting attributes, and asking for them.
 
-use super::{Eval, force::lazy_apply};
+use super::{Eval, code::at_hand, force::lazy_apply};
 use crate::{
     compile::ir::{HasAttr, Name, Node, Select},
     error::{Doing, ErrorKind, EvalError},
@@ -65,14 +65,22 @@ impl Evaluator {
         select: &'static Select,
         env: &Env,
     ) -> Eval<Option<Value>> {
-        let mut value = self.eval(&select.base, env)?;
-        for name in &select.path {
+        let mut held;
+        let mut value = match at_hand(&select.base, env) {
+            Some(value) => value,
+            None => {
+                held = self.eval(&select.base, env)?;
+                &held
+            }
+        };
+        let last = select.path.len() - 1;
+        for (index, name) in select.path.iter().enumerate() {
             let (name, span) = self.name(name, env)?;
-            let Value::Attrs(attrs) = &value else {
+            let Value::Attrs(attrs) = value else {
                 if select.default.is_some() {
                     return Ok(None);
                 }
-                return Err(self.expected("a set", &value).at(select.base.span));
+                return Err(self.expected("a set", value).at(select.base.span));
             };
             let found = match attrs.get(name) {
                 Some(attr) => self.force(&attr.value).map_err(|error| (error, attr.pos)),
@@ -83,11 +91,15 @@ impl Evaluator {
                 },
             };
             match found {
-                Ok(found) => value = found,
+                Ok(found) if index == last => return Ok(Some(found)),
+                Ok(found) => {
+                    held = found;
+                    value = &held;
+                }
                 Err((error, pos)) => return Err(attribute_frame(error, name, pos, span)),
             }
         }
-        Ok(Some(value))
+        unreachable!("a selection has at least one name")
     }
 
     pub(super) fn eval_has_attr(&mut self, has: &'static HasAttr, env: &Env) -> Eval {

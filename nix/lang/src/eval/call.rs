@@ -12,6 +12,41 @@ use crate::{
     value::{Attrs, Closure, Env, Parent, Partial, Slot, Thunk, Value},
 };
 
+/// Arguments of a call: seldom more than three, which then need no memory of their own.
+pub(super) enum Few {
+    One([Value; 1]),
+    Two([Value; 2]),
+    Three([Value; 3]),
+    More(Vec<Value>),
+}
+
+impl Few {
+    /// The values for the numbers below `len`, made in order.
+    #[inline]
+    pub(super) fn new(len: usize, mut value: impl FnMut(usize) -> Value) -> Few {
+        match len {
+            1 => Few::One([value(0)]),
+            2 => Few::Two([value(0), value(1)]),
+            3 => Few::Three([value(0), value(1), value(2)]),
+            _ => Few::More((0..len).map(value).collect()),
+        }
+    }
+}
+
+impl std::ops::Deref for Few {
+    type Target = [Value];
+
+    #[inline]
+    fn deref(&self) -> &[Value] {
+        match self {
+            Few::One(values) => values,
+            Few::Two(values) => values,
+            Few::Three(values) => values,
+            Few::More(values) => values,
+        }
+    }
+}
+
 /// What a call leads to.
 pub(crate) enum Next {
     Value(Value),
@@ -59,8 +94,13 @@ impl Evaluator {
                     )
                 }
                 Value::Partial(partial) => {
-                    let mut all = partial.args.clone();
-                    all.extend_from_slice(args);
+                    let given = &partial.args;
+                    let all = Few::new(given.len() + args.len(), |index| {
+                        given
+                            .get(index)
+                            .unwrap_or_else(|| &args[index - given.len()])
+                            .clone()
+                    });
                     return self.apply_step(&partial.function, &all);
                 }
                 Value::Attrs(attrs) if attrs.get(known::FUNCTOR).is_some() => {

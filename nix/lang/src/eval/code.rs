@@ -2,7 +2,7 @@
 
 use super::{
     Eval,
-    call::Next,
+    call::{Few, Next},
     force::{keep, outer},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) fn scope_env(attrs: &Attrs) -> (Vec<Symbol>, Env) {
 
 /// A variable or constant whose value is there already.
 #[inline]
-fn at_hand<'a>(node: &'static Node, env: &'a Env) -> Option<&'a Value> {
+pub(super) fn at_hand<'a>(node: &'static Node, env: &'a Env) -> Option<&'a Value> {
     let value = match &node.expr {
         Expr::Const(value) => return Some(value),
         Expr::Local(slot) => env[*slot as usize].get(),
@@ -218,6 +218,7 @@ impl Evaluator {
     }
 
     /// What has no tail position.
+    #[inline(never)]
     fn eval_other(&mut self, node: &'static Node, env: &Env) -> Eval {
         match &node.expr {
             Expr::Attrs(code) => self.eval_attrs(code, env),
@@ -249,10 +250,13 @@ impl Evaluator {
     }
 
     pub(crate) fn condition(&mut self, node: &'static Node, env: &Env) -> Eval<bool> {
-        match self.eval(node, env)? {
-            Value::Bool(bool) => Ok(bool),
-            other => Err(self.expected("a Boolean", &other).at(node.span)),
+        let value = self.eval(node, env)?;
+        if let Value::Bool(bool) = value {
+            // Nothing to drop, which the compiler would look for.
+            std::mem::forget(value);
+            return Ok(bool);
         }
+        Err(self.expected("a Boolean", &value).at(node.span))
     }
 
     #[cold]
@@ -271,8 +275,15 @@ impl Evaluator {
     }
 
     fn eval_call(&mut self, call: &'static Call, env: &Env, span: Span) -> Eval<Next> {
-        let function = self.eval(&call.function, env)?;
-        match &function {
+        let held;
+        let function = match at_hand(&call.function, env) {
+            Some(function) => function,
+            None => {
+                held = self.eval(&call.function, env)?;
+                &held
+            }
+        };
+        match function {
             Value::Lambda(closure) => {
                 let lambda = closure.lambda;
                 if lambda.pattern.is_none() && lambda.plain as usize == call.args.len() {
@@ -316,8 +327,8 @@ impl Evaluator {
             }
             _ => {}
         }
-        let args: Vec<Value> = call.args.iter().map(|arg| self.delay(arg, env)).collect();
-        self.apply_step(&function, &args)
+        let args = Few::new(call.args.len(), |index| self.delay(&call.args[index], env));
+        self.apply_step(function, &args)
             .map_err(|error| error.at(span))
     }
 
@@ -458,20 +469,34 @@ impl Evaluator {
         env: &Env,
         span: Span,
     ) -> Eval {
-        let left = self.eval(&nodes[0], env);
-        if let Err(error) = &left
-            && !error.is_suspended()
-        {
-            // The other operand is evaluated only to learn what else is awaited.
-            return left;
-        }
-        let right = self.eval(&nodes[1], env);
-        if let (Ok(Value::Int(a)), Ok(Value::Int(b))) = (&left, &right)
+        let (held_left, held_right);
+        let left = match at_hand(&nodes[0], env) {
+            Some(value) => value,
+            None => match self.eval(&nodes[0], env) {
+                Ok(value) => {
+                    held_left = value;
+                    &held_left
+                }
+                Err(error) if error.is_suspended() => {
+                    // The other operand is evaluated only to learn what else is awaited.
+                    let right = self.eval(&nodes[1], env);
+                    return self.both(Err(error), right).map(|(left, _)| left);
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let right = match at_hand(&nodes[1], env) {
+            Some(value) => value,
+            None => {
+                held_right = self.eval(&nodes[1], env)?;
+                &held_right
+            }
+        };
+        if let (Value::Int(a), Value::Int(b)) = (left, right)
             && let Some(value) = on_ints(op, *a, *b)
         {
             return Ok(value);
         }
-        let (left, right) = self.both(left, right)?;
         self.operate(op, left, right)
             .map_err(|error| error.at(span))
     }

@@ -24,7 +24,8 @@ impl Evaluator {
     #[inline(never)]
     fn force_slow(&mut self, thunk: &Thunk) -> Eval {
         let recipe = match thunk.state() {
-            State::Pending(_) | State::Item(_) | State::Lazy(_) => None,
+            State::Pending(_) => return self.force_code(thunk),
+            State::Item(_) | State::Lazy(_) => None,
             State::Done(value) => {
                 self.accumulator.add(thunk.taint(), &mut self.taints);
                 return Ok(value.clone());
@@ -52,7 +53,6 @@ impl Evaluator {
         let running = unsafe { thunk.replace(State::Running) };
         let recipe = match (recipe, running) {
             (Some(recipe), _) => recipe,
-            (None, State::Pending(env)) => Recipe::Code(thunk.code(), env),
             (None, State::Item(batch)) => Recipe::Item(batch, thunk.index()),
             (None, State::Lazy(lazy)) => Recipe::Lazy(lazy),
             (None, _) => unreachable!("only what is pending has no recipe yet"),
@@ -77,13 +77,43 @@ impl Evaluator {
         true
     }
 
+    /// As [`Self::run`], for what most thunks are: code that is evaluated for the first time.
+    fn force_code(&mut self, thunk: &Thunk) -> Eval {
+        let code = thunk.code();
+        let State::Pending(env) = (unsafe { thunk.replace(State::Running) }) else {
+            unreachable!("the caller has looked");
+        };
+        let saved = self.accumulator.begin();
+        let outcome = self.nested(|this| this.eval(this.codes[code.0 as usize], &env));
+        let taint = self.accumulator.end(saved, &mut self.taints);
+        thunk.set_taint(taint);
+        let state = match &outcome {
+            Ok(value) if taint == Taint::NONE => State::Done(value.clone()),
+            outcome => {
+                self.accumulator.add(taint, &mut self.taints);
+                self.outcome_state(thunk, Recipe::Code(code, env), outcome, taint)
+            }
+        };
+        // Nothing here holds a reference into the thunk's state.
+        unsafe { thunk.replace(state) };
+        outcome
+    }
+
     fn run(&mut self, thunk: &Thunk, recipe: Recipe) -> Eval {
         let saved = self.accumulator.begin();
         let outcome = grow_stack(|| self.cook(&recipe));
         let taint = self.accumulator.end(saved, &mut self.taints);
         self.accumulator.add(taint, &mut self.taints);
         thunk.set_taint(taint);
-        let state = match &outcome {
+        let state = self.outcome_state(thunk, recipe, &outcome, taint);
+        // Nothing here holds a reference into the thunk's state.
+        unsafe { thunk.replace(state) };
+        outcome
+    }
+
+    /// What a thunk remembers of an evaluation.
+    fn outcome_state(&self, thunk: &Thunk, recipe: Recipe, outcome: &Eval, taint: Taint) -> State {
+        match outcome {
             Err(error) if error.kind().is_passing() => match recipe {
                 Recipe::Code(code, env) => {
                     thunk.set_code(code);
@@ -96,10 +126,7 @@ impl Evaluator {
                 Recipe::Lazy(lazy) => State::Lazy(lazy),
             },
             outcome => self.remember(recipe, outcome, taint),
-        };
-        // Nothing here holds a reference into the thunk's state.
-        unsafe { thunk.replace(state) };
-        outcome
+        }
     }
 
     fn cook(&mut self, recipe: &Recipe) -> Eval {

@@ -63,21 +63,21 @@ impl Arithmetic {
 }
 
 impl Evaluator {
-    pub(super) fn operate(&mut self, op: BinaryOp, left: Value, right: Value) -> Eval {
+    pub(super) fn operate(&mut self, op: BinaryOp, left: &Value, right: &Value) -> Eval {
         match op {
             BinaryOp::Add => self.add(left, right),
-            BinaryOp::Sub => self.arithmetic(Arithmetic::Sub, &left, &right),
-            BinaryOp::Mul => self.arithmetic(Arithmetic::Mul, &left, &right),
-            BinaryOp::Div => self.arithmetic(Arithmetic::Div, &left, &right),
-            BinaryOp::Equal => Ok(Value::Bool(self.equal(&left, &right)?)),
-            BinaryOp::NotEqual => Ok(Value::Bool(!self.equal(&left, &right)?)),
-            BinaryOp::Less => Ok(Value::Bool(self.less(&left, &right)?)),
-            BinaryOp::Greater => Ok(Value::Bool(self.less(&right, &left)?)),
+            BinaryOp::Sub => self.arithmetic(Arithmetic::Sub, left, right),
+            BinaryOp::Mul => self.arithmetic(Arithmetic::Mul, left, right),
+            BinaryOp::Div => self.arithmetic(Arithmetic::Div, left, right),
+            BinaryOp::Equal => Ok(Value::Bool(self.equal(left, right)?)),
+            BinaryOp::NotEqual => Ok(Value::Bool(!self.equal(left, right)?)),
+            BinaryOp::Less => Ok(Value::Bool(self.less(left, right)?)),
+            BinaryOp::Greater => Ok(Value::Bool(self.less(right, left)?)),
             // As in Nix: `a <= b` is `!(b < a)`, also for what has no order.
-            BinaryOp::LessEqual => Ok(Value::Bool(!self.less(&right, &left)?)),
-            BinaryOp::GreaterEqual => Ok(Value::Bool(!self.less(&left, &right)?)),
-            BinaryOp::Concat => self.concat(&left, &right),
-            BinaryOp::Update => match (&left, &right) {
+            BinaryOp::LessEqual => Ok(Value::Bool(!self.less(right, left)?)),
+            BinaryOp::GreaterEqual => Ok(Value::Bool(!self.less(left, right)?)),
+            BinaryOp::Concat => self.concat(left, right),
+            BinaryOp::Update => match (left, right) {
                 (Value::Attrs(a), Value::Attrs(b)) => Ok(Value::Attrs(a.update(b))),
                 (Value::Attrs(_), other) | (other, _) => Err(self.expected("a set", other)),
             },
@@ -105,14 +105,14 @@ impl Evaluator {
     }
 
     /// `+`: the left operand says whether numbers, paths or strings are added.
-    fn add(&mut self, left: Value, right: Value) -> Eval {
-        match (&left, &right) {
+    fn add(&mut self, left: &Value, right: &Value) -> Eval {
+        match (left, right) {
             (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => {
-                self.arithmetic(Arithmetic::Add, &left, &right)
+                self.arithmetic(Arithmetic::Add, left, right)
             }
             (Value::Int(_), other) => Err(cannot_add(other, "an integer")),
             (Value::Float(_), other) => Err(cannot_add(other, "a float")),
-            (Value::Path(path), _) => self.add_to_path(path, &right),
+            (Value::Path(path), _) => self.add_to_path(path, right),
             (Value::String(a), Value::String(b))
                 if b.as_bytes().is_empty() && b.context().is_none() =>
             {
@@ -122,8 +122,8 @@ impl Evaluator {
                 let copy = matches!(left, Value::String(_));
                 let coercion = Coercion { more: false, copy };
                 let mut builder = StringBuilder::default();
-                self.coerce_into(&left, coercion, &mut builder)?;
-                self.coerce_into(&right, coercion, &mut builder)?;
+                self.coerce_into(left, coercion, &mut builder)?;
+                self.coerce_into(right, coercion, &mut builder)?;
                 self.string_value(builder)
             }
         }
