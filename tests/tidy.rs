@@ -16,12 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nixops4-eval", &["nixops4-lang", "nixops4-proto"]),
     (
         "nixops4-cli",
-        &[
-            "nixops4-core",
-            "nixops4-local",
-            "nixops4-proto",
-            "nixops4-tfproto",
-        ],
+        &["nixops4-core", "nixops4-proto", "nixops4-tfproto"],
     ),
 ];
 

@@ -2,8 +2,10 @@
 //! start providers and a way to open states.
 //!
 //! ```text
-//! Engine::open ──► plan() ──► apply(plan, approve) ──► next wave …
-//!                  destroy_plan() ──► apply(…)
+//! Engine::new ──► plan() ──► apply(plan, approve) ──► next wave …
+//!             ├─► plan_destroy() ──► apply(…)
+//!             ├─► plan_saved(file) ──► apply(…)
+//!             └─► adopt(member, id)
 //! ```
 
 mod adopt;

@@ -22,7 +22,6 @@ mod ledger;
 mod memory;
 mod model;
 pub mod query;
-mod router;
 mod run;
 #[cfg(test)]
 mod samples;
@@ -40,6 +39,5 @@ pub use model::{
     StoredObject,
 };
 pub use nixops4_proto::state::{LockOwner, OperationKind, OutcomeKind, Run};
-pub use router::{Handler, Misplaced, StateRouter};
 pub use run::new_run;
 pub use store::StateStore;
