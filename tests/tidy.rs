@@ -11,12 +11,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nixops4-proto", &[]),
     ("nixops4-core", &["nixops4-proto"]),
     ("nixops4-tfproto", &["nixops4-core", "nixops4-proto"]),
+    ("nixops4-registry", &["nixops4-tfproto"]),
     ("nixops4-local", &["nixops4-proto"]),
     ("nixops4-lang", &[]),
-    ("nixops4-eval", &["nixops4-lang", "nixops4-proto"]),
+    ("nixops4-flake", &["nixops4-lang"]),
+    (
+        "nixops4-eval",
+        &["nixops4-flake", "nixops4-lang", "nixops4-proto"],
+    ),
     (
         "nixops4-cli",
-        &["nixops4-core", "nixops4-proto", "nixops4-tfproto"],
+        &[
+            "nixops4-core",
+            "nixops4-proto",
+            "nixops4-registry",
+            "nixops4-tfproto",
+        ],
     ),
 ];
 
@@ -153,6 +163,7 @@ fn only_programs_print() {
     let libraries = [
         "core/src",
         "tfproto-adapter/src",
+        "nix/flake/src",
         "nix/lang/src",
         "proto/src",
     ];

@@ -3,8 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use nixops4_proto::evaluator::RootSource;
 use nixops4_proto::path::MemberPath;
+
+use crate::commands::import::ImportArgs;
+use crate::commands::list::SearchArgs;
+
+use crate::commands::providers::ProvidersCommand;
 
 /// Describes real-world objects in Nix, and makes them so.
 #[derive(Debug, Parser)]
@@ -25,6 +30,9 @@ pub struct Cli {
     /// Shows whole evaluation traces, with the module system's own frames
     #[arg(long, global = true)]
     pub show_trace: bool,
+
+    #[command(flatten)]
+    pub evaluation: EvaluationArgs,
 
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
@@ -50,6 +58,12 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Deletes the objects
     Destroy(DestroyArgs),
+    /// Does an operation that a component offers; without one, lists them
+    Run(OperationArgs),
+    /// Has a resource take over an existing object, or prints inputs that describe the object
+    Import(ImportArgs),
+    /// Searches for existing objects, and prints what takes them over
+    List(SearchArgs),
     /// Shows what is remembered of all objects
     Show(ShowArgs),
     /// Prints outputs
@@ -60,6 +74,9 @@ pub enum Command {
     /// Looks at the members of the deployment
     #[command(subcommand)]
     Members(MembersCommand),
+    /// Looks at providers, and fetches plugins
+    #[command(subcommand)]
+    Providers(ProvidersCommand),
     /// Evaluates everything and validates it against the providers; changes nothing
     Check(CheckArgs),
     /// Evaluates a Nix expression
@@ -67,16 +84,132 @@ pub enum Command {
     /// Prints a completion script for a shell
     Completion {
         /// The shell
-        shell: Shell,
+        shell: CompletionShell,
     },
 }
 
-/// Where the deployment is.
+/// A shell that can complete what is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletionShell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+impl CompletionShell {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Elvish => "elvish",
+            Self::Fish => "fish",
+            Self::Powershell => "powershell",
+            Self::Zsh => "zsh",
+        }
+    }
+}
+
+/// How to evaluate Nix.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Evaluation")]
+pub struct EvaluationArgs {
+    /// How much memory evaluation may take: a number of bytes, or one with K, M or G
+    #[arg(long, global = true, value_name = "SIZE", value_parser = size)]
+    pub eval_max_memory: Option<u64>,
+
+    /// How many calls may be inside each other
+    #[arg(long, global = true, value_name = "N", default_value_t = 10_000)]
+    pub eval_max_depth: u32,
+
+    /// Where <names> are looked up: a folder, or name=path; before NIX_PATH
+    #[arg(short = 'I', global = true, value_name = "[NAME=]PATH")]
+    pub include: Vec<String>,
+
+    /// The store that evaluation adds to and builds in: auto (Nix on PATH, if it is there), none,
+    /// memory, nix or nix:FOLDER with the programs [default: NIXOPS4_STORE, else auto]
+    #[arg(long, global = true, value_name = "STORE")]
+    pub store: Option<String>,
+
+    /// A setting of Nix: abort-on-warn, max-call-depth, pure-eval or trace-verbose
+    #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"])]
+    pub option: Vec<String>,
+}
+
+/// Reads `1048576`, `512M` or `2G`.
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || "give a number of bytes, or one with K, M or G".to_owned();
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match text[digits.len()..]
+        .trim_end_matches("iB")
+        .trim_end_matches('B')
+    {
+        "" => 1,
+        "K" | "k" => 1 << 10,
+        "M" | "m" => 1 << 20,
+        "G" | "g" => 1 << 30,
+        "T" | "t" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).ok_or_else(wrong)
+}
+
+/// Where the deployment is.
+#[derive(Args, Clone, Debug, Default)]
 pub struct RootArgs {
     /// File with the deployment [default: nixops4.nix here, else the flake here]
     #[arg(long, short, value_name = "PATH")]
     pub file: Option<PathBuf>,
+
+    /// Flake with the deployment, and after `#` the output that is it [default: nixops4]
+    #[arg(long, value_name = "REF[#OUTPUT]", conflicts_with = "file")]
+    pub flake: Option<String>,
+
+    #[command(flatten)]
+    pub lock: LockArgs,
+
+    /// Where a saved plan says it is.
+    #[arg(skip)]
+    pub saved: Option<RootSource>,
+}
+
+impl RootArgs {
+    /// Whether it was said where, so that it need not be looked for.
+    pub fn is_given(&self) -> bool {
+        self.file.is_some() || self.flake.is_some() || self.saved.is_some()
+    }
+}
+
+/// How the inputs of a flake are pinned.
+#[derive(Args, Clone, Debug, Default)]
+// `providers lock` has arguments of that name, too.
+#[group(id = "FlakeLockArgs")]
+pub struct LockArgs {
+    /// Takes an input of the flake (`a`, `a/b`) from elsewhere; implies --no-write-lock-file
+    #[arg(long, num_args = 2, value_names = ["INPUT", "REF"])]
+    pub override_input: Vec<String>,
+
+    /// Pins an input of the flake anew
+    #[arg(long, value_name = "INPUT")]
+    pub update_input: Vec<String>,
+
+    /// Lets a short name such as `nixpkgs` stand for another flake
+    #[arg(long, num_args = 2, value_names = ["NAME", "REF"])]
+    pub override_flake: Vec<String>,
+
+    /// Pins all inputs of the flake anew
+    #[arg(long)]
+    pub recreate_lock_file: bool,
+
+    /// Fails where the flake's lock file would have to change
+    #[arg(long)]
+    pub no_update_lock_file: bool,
+
+    /// Does not write the flake's lock file
+    #[arg(long)]
+    pub no_write_lock_file: bool,
 }
 
 /// How to evaluate and plan.
@@ -90,13 +223,24 @@ pub struct RunArgs {
     pub refresh: RefreshChoice,
 
     /// How many provider calls may run at once
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub parallelism: usize,
+
+    #[command(flatten)]
+    pub processes: ProcessArgs,
 }
 
-fn parallelism(text: &str) -> Result<usize, String> {
+/// How many processes there may be.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct ProcessArgs {
+    /// How many plugins may be alive at once; idle ones make room [default: by free memory]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub max_provider_processes: Option<usize>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("at least one call must be allowed".to_owned()),
+        Ok(0) => Err("it must be at least 1".to_owned()),
         Ok(number) => Ok(number),
         Err(_) => Err("this is not a whole number".to_owned()),
     }
@@ -184,6 +328,29 @@ pub struct DestroyArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "nixops4 run [OPTIONS] [MEMBER] [OPERATION]")]
+pub struct OperationArgs {
+    /// The component and its operation; of the root, the operation alone [default: lists them]
+    #[arg(value_name = "MEMBER OPERATION", num_args = 0..=2)]
+    pub words: Vec<String>,
+
+    #[command(flatten)]
+    pub root: RootArgs,
+
+    /// Whether to read the objects whose outputs the operation uses
+    #[arg(long, value_enum, default_value_t = RefreshChoice::All)]
+    pub refresh: RefreshChoice,
+
+    /// Does not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Prints one JSON event a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
 pub struct ShowArgs {
     #[command(flatten)]
     pub root: RootArgs,
@@ -219,8 +386,8 @@ pub enum StateCommand {
     Show(StateShowArgs),
     /// Prints the content of one state handler as JSON
     Dump {
-        /// The state handler
-        member: MemberPath,
+        /// The state handler [default: the file beside the deployment]
+        member: Option<MemberPath>,
         #[command(flatten)]
         root: RootArgs,
     },
@@ -287,8 +454,11 @@ pub struct CheckArgs {
     pub refresh: RefreshChoice,
 
     /// How many provider calls may run at once
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = parallelism)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub parallelism: usize,
+
+    #[command(flatten)]
+    pub processes: ProcessArgs,
 
     /// Prints one JSON event a line
     #[arg(long)]
@@ -297,33 +467,61 @@ pub struct CheckArgs {
 
 #[derive(Args, Debug)]
 pub struct EvalArgs {
-    /// The expression [default: what --file holds]
-    #[arg(
-        value_name = "EXPR",
-        required_unless_present = "file",
-        conflicts_with = "file"
-    )]
-    pub expr: Option<String>,
+    /// Expressions, or with the name of a file, `<name>` or `-`: what is in there
+    #[arg(value_name = "EXPR|FILE")]
+    pub sources: Vec<String>,
+
+    /// Takes what is given for expressions, never for files
+    #[arg(long, short = 'E')]
+    pub expr: bool,
 
     /// A file with the expression
-    #[arg(long, short, value_name = "PATH")]
+    #[arg(long, short, value_name = "PATH", conflicts_with_all = ["sources", "expr"])]
     pub file: Option<PathBuf>,
 
-    /// An attribute of the result
+    /// An attribute of the result, such as a.b.0; may be given several times
     #[arg(long, short = 'A', value_name = "PATH")]
-    pub attr: Option<String>,
+    pub attr: Vec<String>,
+
+    /// An argument for functions: a name and an expression
+    #[arg(long, num_args = 2, value_names = ["NAME", "EXPR"])]
+    pub arg: Vec<String>,
+
+    /// An argument for functions: a name and a string
+    #[arg(long, num_args = 2, value_names = ["NAME", "TEXT"])]
+    pub argstr: Vec<String>,
 
     /// Prints JSON
-    #[arg(long, conflicts_with = "raw")]
+    #[arg(long, group = "format")]
     pub json: bool,
 
+    /// Prints XML
+    #[arg(long, group = "format")]
+    pub xml: bool,
+
+    /// Leaves out of the XML where things were written
+    #[arg(long, requires = "xml")]
+    pub no_location: bool,
+
     /// Prints a string as it is
-    #[arg(long)]
+    #[arg(long, group = "format")]
     pub raw: bool,
+
+    /// Evaluates nothing; prints the expression as it was understood
+    #[arg(long, alias = "parse-only", group = "format")]
+    pub parse: bool,
 
     /// Evaluates everything inside the result
     #[arg(long)]
     pub strict: bool,
+
+    /// What nix-instantiate needs to be told, and `nixops4 eval` does not
+    #[arg(long, hide = true, alias = "eval-only")]
+    pub eval: bool,
+
+    /// Likewise
+    #[arg(long, hide = true)]
+    pub read_write_mode: bool,
 }
 
 #[cfg(test)]

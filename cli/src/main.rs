@@ -3,7 +3,10 @@
 mod args;
 mod command_error;
 mod commands;
+mod complete;
+mod evaluation;
 mod exit;
+mod log;
 mod memory;
 mod plan_file;
 mod programs;
@@ -17,11 +20,14 @@ mod view;
 use std::process::ExitCode;
 
 use args::{Cli, ColorChoice, Command, StateCommand};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use command_error::CommandError;
 use exit::Exit;
 
 fn main() -> ExitCode {
+    if complete::answered() {
+        return Exit::Done.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         ColorChoice::Always => anstream::ColorChoice::Always.write_global(),
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
     }
+    log::start(cli.verbose);
     match run(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -55,12 +62,7 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
     match cli.command {
         Command::Init(args) => commands::init::run(&args),
         Command::Completion { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "nixops4",
-                &mut std::io::stdout(),
-            );
+            complete::print_script(shell, &mut std::io::stdout())?;
             Ok(Exit::Done)
         }
         _ => {
@@ -78,12 +80,16 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
 }
 
 async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
+    session::configure(evaluation::settings(&cli.evaluation)?);
     let show_trace = cli.show_trace;
     match cli.command {
         Command::Eval(args) => commands::eval::run(args, show_trace).await,
         Command::Members(command) => commands::members::run(command, show_trace).await,
         Command::Apply(args) => commands::apply::apply(args, show_trace).await,
         Command::Destroy(args) => commands::apply::destroy(args, show_trace).await,
+        Command::Import(args) => commands::import::run(args, show_trace).await,
+        Command::List(args) => commands::list::run(args, show_trace).await,
+        Command::Run(args) => commands::operation::run(args, show_trace).await,
         Command::Plan(args) => commands::plan::run(args, show_trace).await,
         Command::Show(args) => commands::show::show(args, show_trace).await,
         Command::Output(args) => commands::output::run(args, show_trace).await,
@@ -95,6 +101,7 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
             commands::show::dump(member, root, show_trace).await
         }
         Command::State(StateCommand::Repair(args)) => commands::repair::run(args, show_trace).await,
+        Command::Providers(command) => commands::providers::run(command, show_trace).await,
         Command::Check(args) => commands::check::run(args, show_trace).await,
         // Done before there was a runtime.
         Command::Init(_) | Command::Completion { .. } => Ok(Exit::Done),

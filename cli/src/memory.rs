@@ -21,11 +21,10 @@ impl Memory {
         access: StateAccess,
         show_trace: bool,
     ) -> Result<Self, CommandError> {
-        let file = args.file.as_deref();
-        let root = root::find(file, &session::current_dir()?)?;
+        let root = root::find(args, &session::current_dir()?)?;
         let factory = States::new(&root.base);
         let providers = Providers::new(&root.base);
-        let evaluator = match session::load(file, show_trace).await {
+        let evaluator = match session::load(args, show_trace).await {
             Ok((evaluator, _)) => evaluator,
             Err(error) => {
                 anstream::eprint!("{}", ui::diagnostics::render_all(&error.diagnostics));

@@ -2,13 +2,11 @@
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use nixops4_proto::evaluator::RootSource;
 use nixops4_proto::plan::{PLAN_TYPE, PLAN_VERSION, PlanFile};
 
 use crate::command_error::CommandError;
-use crate::root::FLAKE_FILE;
 
 /// Writes a plan, whole or not at all, for its owner only.
 pub fn write(path: &Path, plan: &PlanFile) -> Result<(), CommandError> {
@@ -57,12 +55,4 @@ pub fn read(path: &Path) -> Result<PlanFile, CommandError> {
         return Err(CommandError::user(text).hint("make a new plan with this nixops4"));
     }
     Ok(plan)
-}
-
-/// What `--file` would have to be for the deployment of a plan.
-pub fn root(plan: &PlanFile) -> PathBuf {
-    match &plan.root {
-        RootSource::File { path } => path.clone(),
-        RootSource::Flake { dir, .. } => dir.join(FLAKE_FILE),
-    }
 }

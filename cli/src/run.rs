@@ -58,7 +58,7 @@ impl Run {
             show_trace,
             json,
         } = options;
-        let root = root::find(run.root.file.as_deref(), &session::current_dir()?)?;
+        let root = root::find(&run.root, &session::current_dir()?)?;
         let config = Config {
             root: root.source,
             show_trace,
@@ -69,9 +69,10 @@ impl Run {
             },
             selection: Selection::members(members),
         };
+        let providers = Arc::new(Providers::new(&root.base).with_processes(run.processes));
         let tools = Tools {
-            evaluator: Arc::new(session::evaluator().await?),
-            providers: Arc::new(Providers::new(&root.base)),
+            evaluator: Arc::new(session::evaluator(providers.clone()).await?),
+            providers,
             states: Arc::new(States::new(&root.base)),
             access,
             parallelism: run.parallelism,

@@ -1,14 +1,21 @@
 //! A started evaluator with the deployment loaded.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use nixops4_core::evaluate::{Evaluate, EvaluatorProcess, EvaluatorProgram};
-use nixops4_proto::evaluator::Load;
+use nixops4_core::engine::ProviderFactory;
+use nixops4_core::evaluate::{
+    Evaluate, EvaluateError, EvaluatorProcess, EvaluatorProgram, ProviderFunctions, Traces,
+};
+use nixops4_proto::evaluator::{Configure, Load};
 
+use crate::args::RootArgs;
 use crate::command_error::CommandError;
+use crate::exit::Exit;
 use crate::programs::Program;
 use crate::root::{self, Root};
+use crate::tools::Providers;
 
 /// The current directory.
 pub fn current_dir() -> Result<PathBuf, CommandError> {
@@ -16,27 +23,66 @@ pub fn current_dir() -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::user(format!("there is no current directory: {error}")))
 }
 
-/// Starts an evaluator.
-pub async fn evaluator() -> Result<EvaluatorProcess, CommandError> {
+/// What was typed of how to evaluate. It holds for every evaluator of this process, whichever
+/// command starts it.
+static SETTINGS: OnceLock<Configure> = OnceLock::new();
+
+/// How long an evaluator may take to end what it does before it is ended itself.
+const PATIENCE: Duration = Duration::from_millis(40);
+
+/// Says how evaluators are to evaluate, before any is started.
+pub fn configure(settings: Configure) {
+    // Set once, at the start of the program.
+    let _ = SETTINGS.set(settings);
+}
+
+/// Waits for the evaluator, and ends what it does when the user presses Ctrl-C.
+pub async fn interruptible<T>(
+    evaluator: &EvaluatorProcess,
+    work: impl Future<Output = Result<T, EvaluateError>>,
+) -> Result<T, CommandError> {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        result = &mut work => return Ok(result?),
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    let asked = tokio::time::timeout(PATIENCE, evaluator.cancel()).await;
+    if asked.is_err() {
+        evaluator.kill();
+    }
+    let mut interrupted = CommandError::user("interrupted");
+    interrupted.exit = Exit::Interrupted;
+    Err(interrupted)
+}
+
+/// Starts an evaluator; functions are those of the providers that `providers` starts.
+pub async fn evaluator(
+    providers: Arc<dyn ProviderFactory>,
+) -> Result<EvaluatorProcess, CommandError> {
     let program = EvaluatorProgram {
         program: Program::Evaluator.path(),
         args: Vec::new(),
+        traces: Traces::to(|text| anstream::eprintln!("{text}")),
     };
-    Ok(EvaluatorProcess::start(&program).await?)
+    let functions = Arc::new(ProviderFunctions::new(providers));
+    let evaluator = EvaluatorProcess::start(&program, Some(functions)).await?;
+    if let Some(settings) = SETTINGS.get() {
+        evaluator.configure(settings.clone()).await?;
+    }
+    Ok(evaluator)
 }
 
 /// Finds the deployment and loads it into a new evaluator.
 pub async fn load(
-    file: Option<&Path>,
+    args: &RootArgs,
     show_trace: bool,
 ) -> Result<(Arc<EvaluatorProcess>, Root), CommandError> {
-    let root = root::find(file, &current_dir()?)?;
-    let evaluator = evaluator().await?;
-    evaluator
-        .load(Load {
-            root: root.source.clone(),
-            show_trace,
-        })
-        .await?;
+    let root = root::find(args, &current_dir()?)?;
+    let evaluator = evaluator(Arc::new(Providers::new(&root.base))).await?;
+    let load = Load {
+        root: root.source.clone(),
+        show_trace,
+    };
+    interruptible(&evaluator, evaluator.load(load)).await?;
     Ok((Arc::new(evaluator), root))
 }

@@ -13,22 +13,36 @@ use nixops4_core::state::{
     ChannelStore, FileStore, HandlerChannel, Run, StateError, StateStore, WriteOptions,
 };
 use nixops4_core::value::Value;
-use nixops4_proto::evaluator::ProviderProgram;
+use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
+use nixops4_tfproto::client::Pool;
 use nixops4_tfproto::discovery::{
-    Constraints, Environment, LocateError, Request, SourceSpec, locate,
+    Constraints, Environment, LocateError, Located, Request, SourceSpec, in_package, locate,
 };
+use nixops4_tfproto::lockfile::LockFile;
 use nixops4_tfproto::provider::{PluginOptions, TfProvider};
+use nixops4_tfproto::reattach::{self, Attached, Reattach};
 
+use crate::args::ProcessArgs;
 use crate::programs::Program;
 
 /// The state where no component names a handler.
 pub const DEFAULT_STATE: &str = "nixops4.state";
+/// Set to anything, plugins are spoken to without encryption.
+const DISABLE_TLS: &str = "TF_DISABLE_PLUGIN_TLS";
 /// The local provider's type of state handlers.
 const STATE_FILE: &str = "state_file";
 
 /// The process's own surroundings; relative mirrors are relative to the deployment.
-fn environment(base: &Path) -> Environment {
+pub fn environment(base: &Path) -> Environment {
     Environment::new(std::env::vars_os(), base)
+}
+
+/// What the user's `executable` turns out to be.
+pub enum Found {
+    /// A program.
+    Program(PathBuf),
+    /// A package with a plugin in it.
+    Package(Box<Located>),
 }
 
 /// Starts providers of every kind.
@@ -36,6 +50,8 @@ fn environment(base: &Path) -> Environment {
 pub struct Providers {
     base: PathBuf,
     environment: Environment,
+    /// The plugins of this run.
+    plugins: Arc<Pool>,
 }
 
 impl Providers {
@@ -44,14 +60,29 @@ impl Providers {
         Self {
             base: base.to_owned(),
             environment: environment(base),
+            plugins: Arc::default(),
         }
     }
 
-    fn native(&self, id: &str, executable: &Path, args: &[String]) -> Arc<dyn Provider> {
+    /// With bounds to how many processes there may be.
+    pub fn with_processes(mut self, processes: ProcessArgs) -> Self {
+        if let Some(most) = processes.max_provider_processes {
+            self.plugins = Arc::new(Pool::new(most));
+        }
+        self
+    }
+
+    fn native(
+        &self,
+        id: &str,
+        executable: &Path,
+        args: &[String],
+        limits: &ProviderLimits,
+    ) -> Arc<dyn Provider> {
         let program = NativeProgram::new(id, executable)
             .args(args.to_vec())
             .dir(&self.base);
-        NativeProvider::new(program)
+        NativeProvider::limited(program, limits)
     }
 
     /// Finds a plugin's program on this machine.
@@ -61,9 +92,53 @@ impl Providers {
         source: Option<&str>,
         version: Option<&str>,
     ) -> Result<PathBuf, Failure> {
-        if let Some(executable) = executable {
-            return Ok(self.base.join(executable));
+        let located = match executable {
+            Some(executable) => match self.program_or_package(executable, source, version)? {
+                Found::Program(path) => return Ok(path),
+                Found::Package(located) => *located,
+            },
+            None => self.locate(source, version)?,
+        };
+        for warning in &located.warnings {
+            tracing::warn!("{warning}");
         }
+        Ok(located.executable)
+    }
+
+    /// What `executable` names: a plugin's program, or the package that has one.
+    pub fn program_or_package(
+        &self,
+        executable: &str,
+        source: Option<&str>,
+        version: Option<&str>,
+    ) -> Result<Found, Failure> {
+        // `./plugin` without the dot in messages.
+        let path: PathBuf = self.base.join(executable).components().collect();
+        if !path.is_dir() {
+            return Ok(Found::Program(path));
+        }
+        let source = source.map(SourceSpec::parse).transpose();
+        let source = source.map_err(|error| Diagnostic::error(chain(&error)))?;
+        let constraints = Constraints::parse(version.unwrap_or_default())
+            .map_err(|error| Diagnostic::error(chain(&error)))?;
+        in_package(&path, source, &constraints, &self.environment)
+            .map(|located| Found::Package(Box::new(located)))
+            .map_err(|error| not_located(&error).into())
+    }
+
+    /// A plugin that someone else has started, usually in a debugger.
+    pub fn attached(&self, source: &str) -> Result<Option<Attached>, Failure> {
+        let Some(text) = self.environment.path_variable(reattach::VARIABLE) else {
+            return Ok(None);
+        };
+        let refused = |error: &dyn Error| Failure::from(Diagnostic::error(chain(error)));
+        let reattach = Reattach::parse(&text.to_string_lossy()).map_err(|error| refused(&error))?;
+        let source = SourceSpec::parse(source).map_err(|error| refused(&error))?;
+        Ok(reattach.get(&source).cloned())
+    }
+
+    /// Finds the package of a plugin on this machine.
+    pub fn locate(&self, source: Option<&str>, version: Option<&str>) -> Result<Located, Failure> {
         let Some(source) = source else {
             return Err(
                 Diagnostic::error("the provider has neither `source` nor `executable`")
@@ -74,18 +149,13 @@ impl Providers {
         let source = SourceSpec::parse(source).map_err(|error| Diagnostic::error(chain(&error)))?;
         let constraints = Constraints::parse(version.unwrap_or_default())
             .map_err(|error| Diagnostic::error(chain(&error)))?;
-        let located = locate(
-            &Request {
-                source,
-                constraints,
-            },
-            &self.environment,
-        )
-        .map_err(|error| not_located(&error))?;
-        for warning in &located.warnings {
-            tracing::warn!("{warning}");
-        }
-        Ok(located.executable)
+        let lock = LockFile::load(&self.base).map_err(|error| Diagnostic::error(chain(&error)))?;
+        let request = Request {
+            source,
+            constraints,
+        };
+        locate(&request, &self.environment, lock.as_ref())
+            .map_err(|error| not_located(&error).into())
     }
 }
 
@@ -95,28 +165,46 @@ impl ProviderFactory for Providers {
         &self,
         id: &str,
         program: &ProviderProgram,
+        limits: &ProviderLimits,
     ) -> Result<Arc<dyn Provider>, Failure> {
         let name = &display_name(id);
         match program {
-            ProviderProgram::Local {} => Ok(self.native(name, &Program::LocalProvider.path(), &[])),
+            ProviderProgram::Local {} => {
+                let path = Program::LocalProvider.path();
+                Ok(self.native(name, &path, &[], limits))
+            }
             ProviderProgram::Stdio { executable, args } => {
-                Ok(self.native(name, Path::new(executable), args))
+                Ok(self.native(name, Path::new(executable), args, limits))
             }
             ProviderProgram::Tfplugin {
                 executable,
                 source,
                 version,
             } => {
+                let attach = match (executable, source) {
+                    (None, Some(source)) => self.attached(source)?,
+                    _ => None,
+                };
+                if let Some(attached) = attach {
+                    // What it describes may change with every start, so it is not kept.
+                    return Ok(TfProvider::new(PluginOptions {
+                        limits: limits.clone(),
+                        pool: self.plugins.clone(),
+                        attach: Some(attached.clone()),
+                        ..PluginOptions::new(name, attached.address.to_string())
+                    }));
+                }
                 let executable = self.plugin_program(
                     executable.as_deref(),
                     source.as_deref(),
                     version.as_deref(),
                 )?;
                 Ok(TfProvider::new(PluginOptions {
-                    name: name.clone(),
-                    executable,
-                    env: Vec::new(),
                     cache_dir: self.environment.cache_dir(),
+                    limits: limits.clone(),
+                    pool: self.plugins.clone(),
+                    tls: self.environment.path_variable(DISABLE_TLS).is_none(),
+                    ..PluginOptions::new(name, executable)
                 }))
             }
         }
@@ -124,7 +212,7 @@ impl ProviderFactory for Providers {
 }
 
 /// A provider instance as the user wrote it: `aws`, or `net.aws` below a composite.
-fn display_name(id: &str) -> String {
+pub fn display_name(id: &str) -> String {
     match id.split_once('#') {
         Some(("", name)) => name.to_owned(),
         Some((at, name)) => format!("{at}.{name}"),
@@ -133,7 +221,7 @@ fn display_name(id: &str) -> String {
 }
 
 /// What an error and everything behind it say.
-fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -145,14 +233,11 @@ fn chain(error: &dyn Error) -> String {
 }
 
 fn not_located(error: &LocateError) -> Diagnostic {
-    let LocateError::NotFound(not_found) = error else {
-        return Diagnostic::error(chain(error));
-    };
     let text = chain(error);
     let (summary, detail) = text.split_once('\n').unwrap_or((&text, ""));
-    Diagnostic::error(summary)
-        .detail(detail)
-        .hint(not_found.hint.clone())
+    let mut diagnostic = Diagnostic::error(summary).detail(detail);
+    diagnostic.hints.extend(error.hint());
+    diagnostic
 }
 
 /// What is wrong with a state, and what to do about it.
@@ -203,6 +288,10 @@ impl States {
 
 #[async_trait]
 impl StateFactory for States {
+    fn has_default(&self) -> bool {
+        self.base.join(DEFAULT_STATE).exists()
+    }
+
     async fn open_default(&self, access: StateAccess) -> StoreResult {
         self.open_file(Path::new(DEFAULT_STATE), access)
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use nixops4_core::MemberPath;
 use nixops4_proto::events::{
-    Event, EventLine, FailedResult, Found, Operation, RunSummary, SkipReason,
+    Event, EventLine, FailedResult, Found, Operation, RunSummary, SkipReason, StepRef,
 };
 
 use crate::ui::progress::{Progress, finished};
@@ -44,6 +44,20 @@ impl View {
                 self.since.insert(member.clone(), Instant::now());
                 self.progress.begin(&member, words(operation).doing);
             }
+            Event::OperationProgress {
+                member,
+                operation,
+                message,
+            } => self
+                .progress
+                .tell(&member, words(operation).doing, &message),
+            Event::OperationRunning {
+                member,
+                operation,
+                seconds,
+            } => self
+                .progress
+                .still(&member, words(operation).doing, seconds),
             Event::OperationDone { member, operation } => self.done(&member, operation),
             Event::OperationFailed {
                 member,
@@ -59,6 +73,22 @@ impl View {
                 because,
             } => {
                 self.skipped(&member, operation, reason, because.as_ref());
+            }
+            Event::ActionStarted { step } => self.action_started(&step),
+            Event::ActionProgress { step, message } => {
+                let line = format!("    {}  {message}", paint(DIM, address(&step)));
+                self.progress.line(&line);
+            }
+            Event::ActionDone { step } => self.action_done(&step),
+            Event::ActionFailed { step, result } => self.action_failed(&step, result),
+            Event::ActionSkipped { step, reason } => {
+                let because = match reason {
+                    SkipReason::Cancelled => "because the run was ended",
+                    _ => "because of what comes before it",
+                };
+                let what = paint(DIM, format!("{} not done, {because}", step.action));
+                let line = format!("{} {}  {what}", paint(DIM, "  ."), address(&step));
+                self.progress.line(&line);
             }
             Event::Interrupted { at_once } => self.progress.line(&paint(
                 WARNING,
@@ -107,6 +137,40 @@ impl View {
         self.progress.end(member, Some(line));
     }
 
+    fn action_started(&mut self, step: &StepRef) {
+        let address = address(step);
+        self.since.insert(address.clone(), Instant::now());
+        self.progress.begin(&address, &step.action);
+    }
+
+    fn action_done(&mut self, step: &StepRef) {
+        let address = address(step);
+        let took = self
+            .since
+            .remove(&address)
+            .map(|since| since.elapsed())
+            .unwrap_or_default();
+        let done = format!("{} done", step.action);
+        let line = finished(UPDATE, ">", &address, &done, took);
+        self.progress.end(&address, Some(line));
+    }
+
+    fn action_failed(&mut self, step: &StepRef, result: FailedResult) {
+        let address = address(step);
+        let what = match result {
+            FailedResult::InDoubt => "ended without an answer; what it has done is not known",
+            FailedResult::Failed | FailedResult::Tainted => "failed",
+        };
+        let line = format!(
+            "{} {}  {} {what}",
+            paint(ERROR, "  !"),
+            paint(ERROR, &address),
+            step.action
+        );
+        self.since.remove(&address);
+        self.progress.end(&address, Some(line));
+    }
+
     fn failed(&mut self, member: &MemberPath, operation: Operation, result: FailedResult) {
         let what = match result {
             FailedResult::Failed => "failed",
@@ -146,6 +210,11 @@ impl View {
     }
 }
 
+/// An operation, as a member of its component would be called.
+fn address(step: &StepRef) -> MemberPath {
+    step.member.child(&step.operation)
+}
+
 struct Words {
     sign: &'static str,
     style: anstyle::Style,
@@ -176,6 +245,7 @@ fn summary_line(summary: &RunSummary) -> String {
         (summary.created, "created"),
         (summary.updated, "updated"),
         (summary.deleted, "deleted"),
+        (summary.actions, "run"),
         (summary.failed, "failed"),
         (summary.in_doubt, "in doubt"),
         (summary.skipped, "skipped because of those"),

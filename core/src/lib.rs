@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod engine;
 pub mod evaluate;
 pub mod graph;
+pub mod guard;
 pub mod plan;
 pub mod provider;
 pub mod report;

@@ -19,6 +19,7 @@ use nixops4_core::value::Value;
 
 const FILE: &str = "NIXOPS4_TEST_STATE_FILE";
 const ROUND: &str = "NIXOPS4_TEST_STATE_ROUND";
+const COMPACT: &str = "NIXOPS4_TEST_STATE_COMPACT";
 
 fn open(path: &Path) -> (FileStore, Vec<String>) {
     let opened = FileStore::open_write(path, new_run(), &WriteOptions::default()).expect("opens");
@@ -144,4 +145,75 @@ fn a_killed_writer_loses_nothing_it_was_told_is_durable() {
             "only what was under way is in doubt"
         );
     }
+}
+
+/// Has a long log compacted, again and again, until it is killed. Does nothing unless it is started
+/// by the test below.
+#[test]
+fn compacting_child() {
+    let Some(path) = std::env::var_os(COMPACT).map(std::path::PathBuf::from) else {
+        return;
+    };
+    let long = std::fs::read(path.with_extension("long")).expect("readable");
+    let fresh = path.with_extension("fresh");
+    loop {
+        std::fs::write(&fresh, &long).expect("written");
+        std::fs::rename(&fresh, &path).expect("renamed");
+        say("begun");
+        drop(open(&path));
+        say("finished");
+    }
+}
+
+#[tokio::test]
+async fn a_log_whose_compaction_is_killed_holds_everything() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let path = directory.path().join("nixops4.state");
+    let store = open(&path).0;
+    for name in ["a", "b.c"] {
+        create(&store, name).await;
+    }
+    store.close().await.expect("closed");
+    // The same object is changed until the log is long.
+    let mut long = std::fs::read_to_string(&path).expect("readable");
+    let filler = "x".repeat(2000);
+    for index in long.lines().count()..800 {
+        let event = serde_json::json!({
+            "index": index,
+            "meta": { "event": "found", "member": "a" },
+            "patch": [{ "op": "add", "path": "/resources/a/outputProperties", "value": format!("{index}{filler}") }],
+        });
+        long.push_str(&format!("{event}\n"));
+    }
+    std::fs::write(path.with_extension("long"), &long).expect("written");
+    std::fs::write(&path, &long).expect("written");
+    let read = || FileStore::open_read(&path, new_run(), &[]).expect("opens");
+    let expected = read().value.snapshot();
+    let mut lengths = BTreeSet::new();
+    for round in 0..24 {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "compacting_child", "--nocapture"])
+            .env(COMPACT, &path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("starts");
+        let said = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let begun = said.map_while(Result::ok).filter(|line| line == "begun");
+        // Killed a little later each time, somewhere between two lines that it says.
+        begun.take(1 + round % 3).for_each(drop);
+        let moments = (0..round * 20_000).map(std::hint::black_box);
+        assert!(moments.count() < usize::MAX);
+        child.kill().expect("SIGKILL");
+        child.wait().expect("ends");
+        assert_eq!(read().value.snapshot(), expected);
+        lengths.insert(std::fs::metadata(&path).expect("there").len());
+    }
+    assert!(
+        lengths.len() <= 2,
+        "it is the one or the other: {lengths:?}"
+    );
+    let (store, _) = open(&path);
+    assert_eq!(store.snapshot(), expected);
+    assert!(std::fs::metadata(&path).expect("there").len() < long.len() as u64 / 4);
 }

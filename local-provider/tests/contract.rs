@@ -70,6 +70,7 @@ async fn apply(
         inputs,
         stateful: true,
         change: &change,
+        progress: Default::default(),
     };
     provider.apply(request).await.expect("it answers")
 }

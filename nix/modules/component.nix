@@ -171,11 +171,18 @@ let
         };
         inherit (config._inherited) formerly dependsOn;
         importId = config.import.id;
+        importIdentity =
+          if config.import.id != null && config.import.identity != null then
+            throw "`${lib.concatStringsSep "." path}' sets `import.id' and `import.identity'. One of them says which object it is."
+          else
+            config.import.identity;
       };
       failedAssertions =
         map (a: a.message) (filter (a: isKnown a.assertion && !a.assertion) config.assertions)
         ++ contradictions self path;
-      inherit (config) operations;
+      operations = mapAttrs (_: operation: operation._operation) config.operations;
+      # The sets in which operations are written.
+      operationSets = map (d: d.value) (filter (d: isAttrs d.value) (self.get "operations"));
     };
 in
 {
@@ -309,10 +316,17 @@ in
       default = [ ];
       description = "Components to come after, beyond those whose outputs the inputs use.";
     };
-    import.id = mkOption {
-      type = types.nullOr types.str;
-      default = null;
-      description = "The provider's identifier of an existing object to take over.";
+    import = {
+      id = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        description = "The provider's identifier of an existing object to take over.";
+      };
+      identity = mkOption {
+        type = types.nullOr openInputs;
+        default = null;
+        description = "The attributes that identify an existing object to take over, in place of `import.id`.";
+      };
     };
     assertions = mkOption {
       type = types.listOf types.raw;
@@ -320,9 +334,9 @@ in
       description = "Conditions that have to hold, as `{ assertion = …; message = …; }`.";
     };
     operations = mkOption {
-      type = types.lazyAttrsOf types.raw;
+      type = types.lazyAttrsOf (import ./operations.nix { inherit lib openInputs; });
       default = { };
-      description = "What else can be done with the component, by name.";
+      description = "What else can be done with the component, by name, with `nixops4 run`.";
     };
     absoluteMemberPath = mkOption {
       type = types.listOf types.str;

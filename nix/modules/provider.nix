@@ -36,6 +36,17 @@ in
       default = null;
       description = "Source address of a plugin, such as `hashicorp/aws`.";
     };
+    package = mkOption {
+      # A path stays where it is; a package is where it has been built.
+      type = types.nullOr (
+        types.coercedTo (types.addCheck types.raw (x: builtins.isPath x || x ? outPath)) toString types.str
+      );
+      default = null;
+      description = ''
+        A folder with a plugin in it, used instead of what `source` would find: a package such as
+        `pkgs.terraform-providers.hashicorp_aws`, or an unpacked release.
+      '';
+    };
     version = mkOption {
       type = types.nullOr types.str;
       default = null;
@@ -46,6 +57,51 @@ in
       default = { };
       description = "The provider's configuration, following its schema.";
     };
+    concurrency = mkOption {
+      type = types.nullOr types.ints.positive;
+      default = null;
+      description = ''
+        How many calls to this provider may run at once, within `--parallelism`. Calls that only check or describe do not
+        count.
+      '';
+    };
+    rateLimit = mkOption {
+      type = types.nullOr (
+        types.submodule {
+          options = {
+            calls = mkOption {
+              type = types.ints.positive;
+              description = "How many calls may begin within any span of `perSeconds`.";
+            };
+            perSeconds = mkOption {
+              type = types.numbers.positive;
+              default = 1;
+              description = "The length of that span.";
+            };
+          };
+        }
+      );
+      default = null;
+      description = "How often this provider may be called, for services that refuse more.";
+    };
+    timeouts =
+      let
+        seconds =
+          description:
+          mkOption {
+            type = types.nullOr types.numbers.positive;
+            default = null;
+            inherit description;
+          };
+      in
+      {
+        start = seconds "After how many seconds a program that was started and cannot be asked yet is given up.";
+        plan = seconds "After how many seconds a call is given up that changes nothing: checking, reading, planning.";
+        apply = seconds ''
+          After how many seconds a call is given up that changes something. What it was to change is in doubt then. Where
+          this is not set, such a call may take as long as it likes.
+        '';
+      };
     name = mkOption {
       type = types.str;
       default = name;

@@ -81,6 +81,7 @@ let
       p.type == "tfplugin"
     else
       p.source != null
+      || p.package != null
       || (p.executable != null && lib.hasPrefix "terraform-provider-" (baseNameOf p.executable));
 
   # How the program of `p`, declared under `name`, is found and spoken to.
@@ -89,7 +90,8 @@ let
     if isPlugin p then
       {
         kind = "tfplugin";
-        inherit (p) executable source version;
+        executable = if p.package != null then p.package else p.executable;
+        inherit (p) source version;
       }
     else if p.executable != null then
       {
@@ -109,6 +111,7 @@ let
         inherit path name;
         program = program name p;
         inherit (p) config;
+        limits = { inherit (p) concurrency rateLimit timeouts; };
         locate = locate "config" p._options.config.definitionsWithLocations;
         places =
           places "source" p._options.source.definitionsWithLocations
@@ -116,6 +119,18 @@ let
       };
 
       declared = mapAttrs (_: resourceType p instance) p.resourceTypes;
+
+      actions = openAttrs (type: {
+        _type = "nixops4ActionType";
+        inherit instance;
+        actionType = type;
+      }) { };
+
+      functions = openAttrs (
+        builtins.providerFunction
+          or (_: function: throw "The function `${function}' of the provider `${name}' can be called by NixOps4's evaluator only.")
+          instance
+      ) { };
 
       openType = mode: type: {
         _type = "nixops4ResourceType";
@@ -129,10 +144,11 @@ let
       };
     in
     if attrNames p.resourceTypes != [ ] then
-      declared // { _instance = instance; }
+      { inherit actions functions; } // declared // { _instance = instance; }
     else
       openAttrs (openType "managed") {
         _instance = instance;
+        inherit actions functions;
         data = openAttrs (openType "data") { };
         ephemeral = openAttrs (openType "ephemeral") { };
       };

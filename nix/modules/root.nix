@@ -225,9 +225,11 @@ let
         formerly = [ ];
         dependsOn = [ ];
         importId = null;
+        importIdentity = null;
       };
       failedAssertions = [ ];
       operations = { };
+      operationSets = [ ];
     };
 
   # Outputs as version 0 passes them: a tree by member names.

@@ -3,8 +3,14 @@
 //! One JSON object a line, both ways, over the process's stdin and stdout. A request is
 //! `{"id":7,"method":"walk","params":{…}}`. The answer to it is any number of
 //! `{"id":7,"item":…}` lines followed by exactly one `{"id":7,"result":…}` or
-//! `{"id":7,"error":…}`. Requests are answered in the order in which they came. The end of its
-//! standard input ends the process. Nothing in the protocol knows Nix.
+//! `{"id":7,"error":…}`; `{"id":7,"trace":"…"}` lines between tell what evaluated text says.
+//! Requests are answered in the order in which they came. The end of its standard input ends the
+//! process. Only expressions on their own ([`Eval`]) are in a language; the rest knows no Nix. While
+//! it answers, the evaluator may ask back what a provider's function returns: see
+//! [`crate::functions`].
+//!
+//! Requests are read while one is answered: [`Cancel`] ends it, and those between it and the
+//! cancellation, with an error of the kind `cancelled`.
 //!
 //! An output is *pending* until it is set with [`SetOutputs`]; whatever needs a pending or unknown
 //! output is reported as unknown together with what it waits for, and costs nothing to ask again.
@@ -15,8 +21,25 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::functions::Call;
 use crate::path::{AttrPath, MemberPath, OutputRef};
 use crate::tree::Tree;
+
+macro_rules! method {
+    ($params:ty, $name:literal, $item:ty, $response:ty) => {
+        impl Method for $params {
+            const NAME: &'static str = $name;
+            type Item = $item;
+            type Response = $response;
+        }
+    };
+}
+
+mod expression;
+mod process;
+
+pub use expression::{Eval, EvalArg, EvalArgValue, EvalFormat, EvalSource, Evaluated, Printed};
+pub use process::{Cancel, Cancelled, Configure, Configured, SearchEntry};
 
 /// The newest version of this protocol.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -59,6 +82,11 @@ pub struct Reply {
 pub enum ReplyBody {
     /// One of several parts; more lines follow.
     Item(serde_json::Value),
+    /// What evaluated text says meanwhile, with `builtins.trace` or `builtins.warn`; more lines
+    /// follow.
+    Trace(String),
+    /// A question back, which wants an answer before there are more lines.
+    Call(Box<Call>),
     /// The end of the answer.
     Result(serde_json::Value),
     /// The end of the answer: the question could not be answered.
@@ -109,15 +137,16 @@ pub struct EvalError {
     pub hints: Vec<String>,
 }
 
-macro_rules! method {
-    ($params:ty, $name:literal, $item:ty, $response:ty) => {
-        impl Method for $params {
-            const NAME: &'static str = $name;
-            type Item = $item;
-            type Response = $response;
-        }
-    };
-}
+mod flakes;
+mod operations;
+mod providers;
+
+pub use flakes::LockFlags;
+pub use operations::{
+    DescribeOperation, ListOperations, OperationDescription, OperationHead, OperationStep,
+    OperationsListed, StepPath, Untold,
+};
+pub use providers::{ListProviders, ProvidersListed, UntoldProvider};
 
 /// The first request: agrees on a version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -149,10 +178,17 @@ pub enum RootSource {
         /// Absolute path.
         path: PathBuf,
     },
-    /// An output of the flake in a directory.
+    /// An output of a flake.
     Flake {
-        /// Absolute path of the directory with `flake.nix`.
+        /// Absolute path of the directory with `flake.nix`; or, with a reference, of the one where
+        /// relative paths start.
         dir: PathBuf,
+        /// The flake's reference, as it was typed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        /// What is wanted of its lock file.
+        #[serde(default)]
+        lock: LockFlags,
         /// The output, `nixops4` by default.
         attr: String,
     },
@@ -228,9 +264,68 @@ pub struct ProviderInstance {
     /// The outputs that `config` refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refs: Vec<OutputRef>,
+    /// How much may be asked of it at once.
+    #[serde(default, skip_serializing_if = "ProviderLimits::is_none")]
+    pub limits: ProviderLimits,
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
+}
+
+/// How much may be asked of a provider instance at once. Only calls count that may reach the world
+/// outside: checking and describing do not.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ProviderLimits {
+    /// How many calls may run at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// How many calls may begin in a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// How long it may take.
+    #[serde(skip_serializing_if = "Timeouts::is_none")]
+    pub timeouts: Timeouts,
+}
+
+/// After how many seconds a provider that does not answer is given up; what is not set is as the
+/// kind of provider has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Timeouts {
+    /// Until its program, once started, can be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<f64>,
+    /// For an answer to what changes nothing: checking, reading, planning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<f64>,
+    /// For an answer to what changes something, which is in doubt afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apply: Option<f64>,
+}
+
+impl Timeouts {
+    /// Whether nothing is set.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl ProviderLimits {
+    /// Whether nothing is limited.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How many calls may begin in any span of a length.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    /// How many.
+    pub calls: u32,
+    /// The length of the span, in seconds.
+    pub per_seconds: f64,
 }
 
 /// How a provider's program is found and spoken to.
@@ -394,6 +489,9 @@ pub struct Resource {
     /// The provider's identifier of an existing object to take over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import_id: Option<String>,
+    /// What identifies an existing object to take over, wholly known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_identity: Option<Tree>,
 }
 
 /// How changes to a resource are made.
@@ -458,6 +556,8 @@ pub enum Subject {
     Type(MemberPath),
     /// The configuration of a provider instance, by id.
     ProviderConfig(String),
+    /// The inputs of a step of an operation.
+    Operation(StepPath),
 }
 
 /// Answer to [`Locate`].
@@ -468,60 +568,6 @@ pub struct Located {
     pub position: Option<Position>,
 }
 method!(Locate, "locate", (), Located);
-
-/// Evaluates an expression on its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Eval {
-    /// What to evaluate.
-    pub source: EvalSource,
-    /// An attribute path into the result, `a.b.0`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attr: Option<String>,
-    /// How to print the result.
-    pub format: EvalFormat,
-    /// Whether to evaluate everything inside the result first.
-    #[serde(default)]
-    pub strict: bool,
-    /// Whether traces are whole.
-    #[serde(default)]
-    pub show_trace: bool,
-}
-
-/// The text of an [`Eval`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum EvalSource {
-    /// An expression; relative paths are relative to `base`.
-    Expr {
-        /// The text.
-        text: String,
-        /// An absolute directory.
-        base: PathBuf,
-    },
-    /// A file.
-    File(PathBuf),
-}
-
-/// How an [`Eval`] prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum EvalFormat {
-    /// As a Nix expression.
-    Nix,
-    /// As JSON.
-    Json,
-    /// A string, as it is.
-    Raw,
-}
-
-/// Answer to [`Eval`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Evaluated {
-    /// The printed result, without a final newline.
-    pub text: String,
-}
-method!(Eval, "eval", (), Evaluated);
 
 #[cfg(test)]
 mod tests {

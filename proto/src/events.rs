@@ -117,6 +117,24 @@ pub enum Event {
         /// What.
         operation: Operation,
     },
+    /// What the provider tells while it does it.
+    OperationProgress {
+        /// The resource.
+        member: MemberPath,
+        /// What is being done.
+        operation: Operation,
+        /// In the provider's words.
+        message: String,
+    },
+    /// It is still being done; told from time to time.
+    OperationRunning {
+        /// The resource.
+        member: MemberPath,
+        /// What is being done.
+        operation: Operation,
+        /// Since how many seconds.
+        seconds: u64,
+    },
     /// It has been done.
     OperationDone {
         /// The resource.
@@ -145,6 +163,53 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         because: Option<MemberPath>,
     },
+    /// An action of an operation is to be done.
+    ActionPlanned {
+        /// Which.
+        #[serde(flatten)]
+        step: StepRef,
+        /// The provider instance.
+        provider: String,
+        /// What it is told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        leaves: Vec<Leaf>,
+    },
+    /// A provider has been told to do it.
+    ActionStarted {
+        /// Which.
+        #[serde(flatten)]
+        step: StepRef,
+    },
+    /// A provider tells how far it has got.
+    ActionProgress {
+        /// Which.
+        #[serde(flatten)]
+        step: StepRef,
+        /// What it says, in one line.
+        message: String,
+    },
+    /// An action has been done.
+    ActionDone {
+        /// Which.
+        #[serde(flatten)]
+        step: StepRef,
+    },
+    /// It has not been done, or not wholly.
+    ActionFailed {
+        /// Which.
+        #[serde(flatten)]
+        step: StepRef,
+        /// What is left of it.
+        result: FailedResult,
+    },
+    /// It was not begun.
+    ActionSkipped {
+        /// Which.
+        #[serde(flatten)]
+        step: StepRef,
+        /// Why.
+        reason: SkipReason,
+    },
     /// The user has asked for an end.
     Interrupted {
         /// Whether what runs is no longer waited for.
@@ -156,6 +221,19 @@ pub enum Event {
     RunSummary(RunSummary),
 }
 
+/// A step of an operation that a component offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepRef {
+    /// The component.
+    pub member: MemberPath,
+    /// The operation's name there.
+    pub operation: String,
+    /// Counted from 0.
+    pub step: usize,
+    /// The provider's name for the type of action.
+    pub action: String,
+}
+
 /// What a run is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -164,6 +242,7 @@ pub enum Command {
     Plan,
     Apply,
     Destroy,
+    Run,
 }
 
 /// What reading an object found.
@@ -252,6 +331,9 @@ pub struct PlannedChange {
     /// Where it was before it moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<MemberPath>,
+    /// The states that it moves between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_state: Option<StateMove>,
     /// The object left over from a replacement that this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deposed: Option<String>,
@@ -264,6 +346,15 @@ pub struct PlannedChange {
     /// Where it is defined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
+}
+
+/// A resource is to be remembered in another state than it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StateMove {
+    /// The state that remembers it: a file, or the path of a state handler.
+    pub from: String,
+    /// The state that is to.
+    pub to: String,
 }
 
 /// A leaf that changes.
@@ -320,6 +411,7 @@ pub struct PlanSummary {
     pub delete: usize,
     pub read: usize,
     pub forget: usize,
+    pub import: usize,
     pub remember: usize,
     pub unchanged: usize,
     pub deferred: usize,
@@ -374,6 +466,8 @@ pub struct RunSummary {
     pub updated: usize,
     /// Objects deleted.
     pub deleted: usize,
+    /// Actions of an operation done.
+    pub actions: usize,
     /// Operations that failed.
     pub failed: usize,
     /// Operations of which no one knows how they ended.

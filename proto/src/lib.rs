@@ -6,12 +6,14 @@
 //! | [`tree`] | how values with unknown leaves, provenance and marks are written as JSON |
 //! | [`state`] | the state log and who reads it |
 //! | [`evaluator`] | `nixops4` and the evaluator process |
+//! | [`functions`] | the same two, the other way round |
 //! | [`native`] | hosts and native provider programs |
 //! | [`events`] | `nixops4 --json`, what a run tells of itself |
 //! | [`plan`] | `nixops4 plan --out` and `nixops4 apply --plan` |
 //! | `tfplugin` (feature) | hosts and provider plugins of Terraform and OpenTofu |
 pub mod evaluator;
 pub mod events;
+pub mod functions;
 pub mod native;
 pub mod path;
 pub mod plan;

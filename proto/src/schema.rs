@@ -81,14 +81,22 @@ fn evaluator_protocol() -> Json {
         e::Load,
         e::Walk,
         e::DescribeProvider,
+        e::ListProviders,
+        e::ListOperations,
+        e::DescribeOperation,
         e::SetOutputs,
         e::Locate,
-        e::Eval
+        e::Eval,
+        e::Configure,
+        e::Cancel
     );
     generator.subschema_for::<e::WalkItem>();
+    generator.subschema_for::<e::OperationHead>();
+    generator.subschema_for::<e::Printed>();
     let lines = vec![
         generator.subschema_for::<e::Request>(),
         generator.subschema_for::<e::Reply>(),
+        generator.subschema_for::<crate::functions::AnswerLine>(),
     ];
     protocol(
         generator,

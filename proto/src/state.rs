@@ -1,8 +1,9 @@
 //! The state log: lines of JSON, each an [`Event`]; folding their patches gives a [`Document`].
 //!
 //! An event's patch (RFC 6902) applies to the document that the events before it made; the first
-//! one makes it, by an `add` at the path `""`. A line is never changed or removed once written, so
-//! writing costs as much as what changed. What a reader does not know it keeps.
+//! one makes it, by an `add` at the path `""`. A line is never changed once written, so writing costs
+//! as much as what changed; a log that is mostly of the past may be replaced by one line that makes
+//! the same document. What a reader does not know it keeps.
 //!
 //! Version 0 of the format (of earlier NixOps4) is a document without `version`: only `_type`,
 //! `resources`, `deployments`, and of an object only `type`, `inputProperties` and
@@ -28,7 +29,8 @@ pub const DOCUMENT_TYPE: &str = "nixopsState";
 /// A line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// One more than that of the event before it, from 0.
+    /// One more than that of the event before it. The first has 0, or in a compacted log the number
+    /// that would have come next.
     pub index: u64,
     /// What it was about.
     pub meta: Meta,
@@ -46,7 +48,8 @@ pub struct Meta {
     /// When, as RFC 3339.
     #[serde(default)]
     pub time: String,
-    /// In version 1 one of [`EventKind`]'s names, `initialize` or `upgrade`.
+    /// In version 1 one of [`EventKind`]'s names, `initialize`, `upgrade`, or `compact` for the event
+    /// that stands for all before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// The component.

@@ -53,3 +53,35 @@ fn members_that_leave_the_deployment_are_deleted() {
         plan.stdout
     );
 }
+
+#[test]
+fn a_provider_may_put_off_what_it_cannot_plan_yet() {
+    let text = |other: &str| {
+        format!(
+            r#"{{ providers, ... }}: {{
+  providers.local = {{ }};
+  providers.fake = {{ executable = "./terraform-provider-fake"; }};
+  members.thing = {{ type = providers.fake.fake_thing; inputs.name = "a"; }};
+  {other}
+}}"#
+        )
+    };
+    let first = r#"members.first = { type = providers.local.file;
+      inputs = { name = "first"; contents = "1"; }; };"#;
+    let mut sandbox = Sandbox::with_deployment(&text(first));
+    let plugin = sandbox.path().join("terraform-provider-fake");
+    let program = nixops4_tests::programs().join("fake-provider");
+    std::os::unix::fs::symlink(program, plugin).expect("a link");
+    // Something that it needs is not there (`ABSENT_PREREQ`).
+    let script = r#"{ "rpcs": { "PlanResourceChange": { "call": 1, "deferred": 3 } } }"#;
+    sandbox.set("FAKE_PROVIDER_SCRIPT", script);
+    let store = sandbox.path().join("objects").display().to_string();
+    sandbox.set("FAKE_PROVIDER_STORE", store);
+    let plan = sandbox.ok(&["plan"]).stdout;
+    assert!(plan.contains("1 to create, 1 later"), "{plan}");
+    assert!(plan.contains("does not exist yet"), "{plan}");
+    // Once something has been done, it is asked again.
+    let applied = sandbox.ok(&["apply", "--yes"]).stdout;
+    assert!(applied.contains("Plan, wave 2: 1 to create"), "{applied}");
+    assert!(sandbox.read("objects").contains("\"a\""));
+}

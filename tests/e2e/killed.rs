@@ -1,9 +1,8 @@
 //! Processes that die at the worst moment, and two runs at once.
 
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use nixops4_tests::Sandbox;
+use nixops4_tests::{Sandbox, signal, wait_until};
 
 /// `slow` says that it has begun by making a file, and goes on when another file is there.
 const SLOW: &str = r#"{ members, providers, ... }: {
@@ -18,18 +17,6 @@ const SLOW: &str = r#"{ members, providers, ... }: {
     inputs = { name = "after"; contents = members.slow.outputs.stdout; }; };
   members.apart = { type = providers.local.file; inputs = { name = "apart"; contents = ""; }; };
 }"#;
-
-/// Waits until something is so; how long that takes is not the test's business, within reason.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "{what} never came"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// Starts `apply` and waits until `slow` runs.
 fn start_slow(sandbox: &Sandbox) -> Child {
@@ -126,11 +113,7 @@ fn the_evaluator_dies_and_the_run_says_so() {
 fn interrupted_once_it_waits_for_what_runs_and_records_it() {
     let sandbox = Sandbox::with_deployment(SLOW);
     let mut child = start_slow(&sandbox);
-    let interrupted = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .expect("kill runs");
-    assert!(interrupted.success());
+    signal("INT", child.id());
     sandbox.write("go-on", "");
     let status = child.wait().expect("it ends");
     assert_eq!(status.code(), Some(130));

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds with optimisation and runs the benchmarks: tests/scripts/bench.sh [startup|local|eval|aws]…
+# Builds with optimisation and runs the benchmarks: tests/scripts/bench.sh [startup|local|many|eval|aws|processes]…
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/scripts/lib.sh
@@ -19,5 +19,7 @@ if [ -n "$mirror" ]; then
   server=$(install_moto "$target")
   if [ -n "$server" ]; then start_moto "$server" "$work/moto.log"; fi
   write_cli_config "$work/cli.tfrc" "$mirror"
+  AWS_PLUGIN=$(find "$mirror" -type f -name 'terraform-provider-aws_v*' | head -n 1)
+  export AWS_PLUGIN
 fi
 "$target/release/nixops4-bench" "$target/release" "$@"

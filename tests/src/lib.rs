@@ -1,9 +1,12 @@
 //! A harness for end-to-end tests: a private folder, a private home, the built programs.
 
+pub mod git;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -24,6 +27,22 @@ pub fn programs() -> PathBuf {
         );
     }
     dir
+}
+
+/// The scripted plugin that the tests of the adapter bring along.
+///
+/// `FAKE_PROVIDER_SCRIPT` says how it behaves, `FAKE_PROVIDER_STORE` where it keeps its objects.
+///
+/// # Panics
+/// Where it has not been built.
+pub fn fake_provider() -> PathBuf {
+    let path = programs().join("fake-provider");
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build --workspace --bins",
+        path.display()
+    );
+    path
 }
 
 /// A folder in which a deployment lives, with nothing of the machine's settings around it.
@@ -177,6 +196,19 @@ pub fn given(variable: &str) -> Option<PathBuf> {
     value.map(PathBuf::from)
 }
 
+/// A program on `PATH` that not every machine has; where it is missing, says loudly that the test is
+/// skipped.
+pub fn given_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("SKIPPED: {name} is not on PATH");
+    }
+    found
+}
+
 /// Lays out a filesystem mirror in `mirror` with `program` as the only version of `source`
 /// (`namespace/type`).
 pub fn mirror_plugin(mirror: &Path, source: &str, version: &str, program: &Path) {
@@ -197,4 +229,31 @@ pub fn mirror_plugin(mirror: &Path, source: &str, version: &str, program: &Path)
     fs::create_dir_all(&package).expect("a folder");
     let file = package.join(format!("terraform-provider-{name}_v{version}"));
     fs::copy(program, file).expect("the plugin is copied");
+}
+
+/// Waits until something is so; how long that takes is not the test's business, within reason.
+///
+/// # Panics
+/// Where it does not come at all.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{what} never came"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sends a signal by its name, `INT`, to a process.
+///
+/// # Panics
+/// Where the process is not there.
+pub fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(sent.success(), "no process {pid}");
 }

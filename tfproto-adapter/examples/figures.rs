@@ -5,7 +5,7 @@
 //! configuration and the inputs being JSON.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nixops4_core::provider::{Mode, PlanRequest, Provider};
@@ -39,10 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let cache = tempfile::tempdir()?;
     let measured = Measured {
         options: PluginOptions {
-            name: "measured".to_owned(),
-            executable: PathBuf::from(plugin),
-            env: Vec::new(),
             cache_dir: Some(cache.path().to_owned()),
+            ..PluginOptions::new("measured", plugin)
         },
         config: value(config)?,
         type_name: type_name.clone(),
@@ -59,7 +57,11 @@ impl Measured {
     async fn schema(&self, cache: &std::path::Path) -> Result<(), Box<dyn Error>> {
         for what in ["first", "cached", "cached"] {
             let start = Instant::now();
-            let provider = TfProvider::new(self.options.clone());
+            // Nothing of what an earlier one has read.
+            let provider = TfProvider::new(PluginOptions {
+                pool: Arc::default(),
+                ..self.options.clone()
+            });
             provider
                 .resource_type(Mode::Managed, &self.type_name)
                 .await?;

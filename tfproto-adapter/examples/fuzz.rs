@@ -1,5 +1,5 @@
-//! Feeds damaged bytes to what reads a plugin's words: the MessagePack decoder and the handshake
-//! parser. They may refuse, but not panic, and not take long.
+//! Feeds damaged bytes to what reads foreign words: the MessagePack decoder, the handshake parser
+//! and the reader of lock files. They may refuse, but not panic, and not take long.
 //!
 //! `cargo run --release -p nixops4-tfproto --example fuzz -- [RUNS]`, by default 10 million each.
 
@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use nixops4_tfproto::cty::{Type, Value, msgpack};
 use nixops4_tfproto::handshake;
+use nixops4_tfproto::lockfile::LockFile;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let runs = std::env::args()
@@ -28,8 +29,35 @@ fn main() -> Result<(), Box<dyn Error>> {
     fuzz("handshakes", runs, &line, &mut random, |bytes| {
         handshake::parse(&String::from_utf8_lossy(bytes)).is_ok()
     });
+    fuzz("lock files", runs, LOCK.as_bytes(), &mut random, |bytes| {
+        let Ok(lock) = LockFile::parse(&String::from_utf8_lossy(bytes)) else {
+            return false;
+        };
+        // What is accepted is understood: written out, it says the same.
+        let written = lock.to_string();
+        let again = LockFile::parse(&written).map(|lock| lock.to_string());
+        assert_eq!(again.as_deref(), Ok(written.as_str()));
+        true
+    });
     Ok(())
 }
+
+const LOCK: &str = r#"# This file is maintained automatically by "terraform init".
+# Manual edits may be lost in future updates.
+
+provider "registry.terraform.io/hashicorp/aws" {
+  version     = "5.100.0"
+  constraints = ">= 5.0.0, ~> 5.100, != 5.99.0" // why
+  hashes = [
+    "h1:edXOJWE4ORX8Fm+dpVpICzMZJat4AX0VRCAy/xkcOc0=", /* one */
+    "zh:00ff",
+  ]
+}
+
+provider "example.com:8443/acme/thing" {
+  version = "0.1.0-beta.1+\u0041"
+}
+"#;
 
 fn fuzz(what: &str, runs: u64, seed: &[u8], random: &mut Random, run: impl Fn(&[u8]) -> bool) {
     let start = Instant::now();

@@ -47,10 +47,7 @@ impl Connection {
         let stream = dial(address)
             .await
             .map_err(|error| LaunchFailure::Connect {
-                address: match address {
-                    Address::Unix(path) => path.display().to_string(),
-                    Address::Tcp(address) => address.clone(),
-                },
+                address: address.to_string(),
                 error,
             })?;
         match tls {

@@ -90,6 +90,16 @@ pub enum LaunchFailure {
         /// What went wrong.
         error: io::Error,
     },
+    /// Nobody listens where a plugin is said to be that runs already.
+    #[error(
+        "TF_REATTACH_PROVIDERS says that it listens at {address}, but connecting failed: {error}"
+    )]
+    Attach {
+        /// Where it is said to listen.
+        address: String,
+        /// What went wrong.
+        error: io::Error,
+    },
     /// The encrypted connection failed.
     #[error("the encrypted connection to it failed: {0}{hint}", hint = tls_hint(.0))]
     Tls(io::Error),
@@ -158,9 +168,22 @@ impl RpcError {
     }
 }
 
+/// Why there is no process to call, for every call that would need one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NotStarted {
+    /// What went wrong, with what the plugin had to say.
+    pub message: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+}
+
 /// Why a call gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RpcFailure {
+    /// There is no process.
+    #[error(transparent)]
+    NotStarted(NotStarted),
     /// The plugin does not have this call.
     #[error("the plugin does not implement this call")]
     Unimplemented,

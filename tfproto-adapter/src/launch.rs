@@ -27,10 +27,12 @@ use tokio::time::timeout;
 
 use crate::connection::{Connection, ORIGIN};
 use crate::error::{Death, LaunchError, LaunchFailure, RpcFailure};
+use crate::go_runtime;
 use crate::handshake::{self, Address, Handshake, Protocol, shown};
 use crate::log::{Log, Tail};
 use crate::process::{Exit, Process, Started};
 use crate::program;
+use crate::reattach::Attached;
 use crate::socket_dir;
 use crate::tls::Identity;
 
@@ -59,6 +61,10 @@ const DEATH_LAG: Duration = Duration::from_secs(1);
 /// How long what a dead process wrote may take to arrive.
 const DRAIN_LAG: Duration = Duration::from_millis(500);
 
+/// How often it is tried to reach a plugin that runs already, and with what pauses.
+const ATTACH_ATTEMPTS: u32 = 10;
+const ATTACH_PAUSE: Duration = Duration::from_millis(100);
+
 /// How much of one piece of unexpected output is logged.
 const MAX_OUTPUT: usize = 1024;
 
@@ -77,6 +83,8 @@ pub struct Launch {
     pub tls: bool,
     /// Where to make the folder for the socket.
     pub temp_dir: PathBuf,
+    /// The plugin, if it runs already: then nothing is started.
+    pub attach: Option<Attached>,
 }
 
 impl Launch {
@@ -89,6 +97,7 @@ impl Launch {
             start_timeout: START_TIMEOUT,
             tls: true,
             temp_dir: std::env::temp_dir(),
+            attach: None,
         }
     }
 
@@ -114,6 +123,41 @@ impl Launch {
     }
 
     async fn attempt(&self, log: &Log) -> Result<Plugin, LaunchFailure> {
+        match &self.attach {
+            Some(attached) => self.attach(attached, log).await,
+            None => self.spawn(log).await,
+        }
+    }
+
+    /// Connects to a plugin that runs already.
+    async fn attach(&self, attached: &Attached, log: &Log) -> Result<Plugin, LaunchFailure> {
+        // It may have told its address a moment before it listens.
+        let mut attempts = 1;
+        let connection = loop {
+            match connect(&attached.address, None).await {
+                Err(LaunchFailure::Connect { .. }) if attempts < ATTACH_ATTEMPTS => attempts += 1,
+                Err(LaunchFailure::Connect { address, error }) => {
+                    return Err(LaunchFailure::Attach { address, error });
+                }
+                connected => break connected?,
+            }
+            tokio::time::sleep(ATTACH_PAUSE).await;
+        };
+        Ok(Plugin {
+            provider: self.provider.clone(),
+            protocol: attached.protocol,
+            connection,
+            process: Process::foreign(attached.pid),
+            log: log.clone(),
+            death: OnceCell::new(),
+            stopped: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            socket: None,
+            _tasks: JoinSet::new(),
+        })
+    }
+
+    async fn spawn(&self, log: &Log) -> Result<Plugin, LaunchFailure> {
         program::check(&self.executable)?;
         let socket_dir = socket_dir::make(&self.temp_dir)
             .map_err(|e| prepare("a folder for the plugin's socket", &e))?;
@@ -155,10 +199,11 @@ impl Launch {
             log: log.clone(),
             death: OnceCell::new(),
             stopped: AtomicBool::new(false),
-            socket: Socket {
+            given_up: AtomicBool::new(false),
+            socket: Some(Socket {
                 address: handshake.address,
                 _dir: socket_dir,
-            },
+            }),
             _tasks: tasks,
         })
     }
@@ -168,6 +213,7 @@ impl Launch {
         for name in UNWANTED {
             command.env_remove(name);
         }
+        command.envs(go_runtime::variables(&self.env));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
             .envs([MAGIC_COOKIE, PROTOCOL_VERSIONS])
@@ -299,7 +345,9 @@ pub struct Plugin {
     log: Log,
     death: OnceCell<Death>,
     stopped: AtomicBool,
-    socket: Socket,
+    given_up: AtomicBool,
+    /// Nothing where the plugin is not ours.
+    socket: Option<Socket>,
     _tasks: JoinSet<()>,
 }
 
@@ -364,6 +412,17 @@ impl Plugin {
         }
     }
 
+    /// Whether no call will be answered any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.process.exit().is_some() || self.given_up.load(Ordering::Acquire)
+    }
+
+    /// Ends what can no longer be talked to.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+        self.process.kill();
+    }
+
     /// Waits until the process has ended; tells why calls fail from now on.
     pub(crate) async fn ended(&self) -> RpcFailure {
         let death = self.death.get_or_init(|| self.await_death()).await;
@@ -397,6 +456,10 @@ impl Plugin {
     /// Ends the plugin: asks it, waits, kills it. Calls that still run fail.
     pub async fn shutdown(&self) -> Exit {
         self.stopped.store(true, Ordering::Release);
+        let Some(socket) = &self.socket else {
+            // Whoever has started it ends it.
+            return self.process.exit().unwrap_or(Exit::unknown());
+        };
         let asked = async {
             let origin = http::Uri::from_static(ORIGIN);
             let mut controller = GrpcControllerClient::with_origin(self.connection(), origin);
@@ -411,7 +474,7 @@ impl Plugin {
                 self.process.ended().await
             }
         };
-        self.socket.remove();
+        socket.remove();
         exit
     }
 }

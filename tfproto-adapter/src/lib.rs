@@ -5,9 +5,10 @@
 //!    │
 //! provider ──► check (inputs against the schema) ──► lifecycle (what may be planned and applied)
 //!    │
-//!    ├── discovery, cliconfig: where the plugin is        schema, cache: what it has
+//!    ├── discovery, cliconfig, lockfile: where the plugin is        schema, cache: what it has
 //!    │
 //! client: a method per call, in protocol 6 ──► v5: the same in protocol 5
+//!    │ host, pool: which processes there are
 //!    │          convert, cty: values, paths and complaints on the wire
 //!    │
 //! launch: process ─► handshake ─► tls ─► connection       log: what the plugin has to say
@@ -26,14 +27,17 @@ pub mod convert;
 pub mod cty;
 pub mod discovery;
 pub mod error;
+mod go_runtime;
 pub mod handshake;
 pub mod launch;
 pub mod lifecycle;
+pub mod lockfile;
 pub mod log;
 pub mod native;
 pub mod process;
 mod program;
 pub mod provider;
+pub mod reattach;
 pub mod schema;
 mod socket_dir;
 mod tls;

@@ -7,6 +7,7 @@
 //!                 Process (pid, kill, kill on drop)                    Exit, latched for everyone
 //! ```
 //!
+//! Should we be killed, the kernel kills the process, and the [`guard`] what is left of its group.
 //! The keeper is a thread of its own because the kernel ties "kill the child when the parent dies"
 //! to the thread that started the child: it has to live exactly as long as the child.
 
@@ -17,6 +18,7 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use nixops4_core::guard;
 use tokio::sync::{oneshot, watch};
 
 /// How a process ended.
@@ -24,6 +26,12 @@ use tokio::sync::{oneshot, watch};
 pub struct Exit(ExitStatus);
 
 impl Exit {
+    /// Nobody tells how it ended.
+    pub(crate) fn unknown() -> Self {
+        // What the system says of a process that is neither ended nor killed.
+        Self(ExitStatus::from_raw(0x7f))
+    }
+
     /// Tells whether the process said that all is well.
     pub fn success(self) -> bool {
         self.0.success()
@@ -73,6 +81,8 @@ enum State {
     Ours,
     /// The pid may belong to someone else.
     Reaped,
+    /// The process is not ours.
+    Foreign,
 }
 
 /// A process that was just started, with what it prints.
@@ -97,6 +107,25 @@ impl Process {
             })?;
         let gone = |_| io::Error::other("the thread that starts the process ended");
         when_started.await.map_err(gone)?
+    }
+
+    /// Watches a process that someone else has started, and never kills it.
+    pub fn foreign(pid: u32) -> Self {
+        let (announce, exit) = watch::channel(None);
+        tokio::spawn(async move {
+            while is_there(pid) {
+                tokio::select! {
+                    () = announce.closed() => return,
+                    () = tokio::time::sleep(LOOK_AGAIN) => {}
+                }
+            }
+            announce.send_replace(Some(Exit::unknown()));
+        });
+        Self {
+            pid,
+            state: Arc::new(Mutex::new(State::Foreign)),
+            exit,
+        }
     }
 
     /// The process id.
@@ -145,6 +174,19 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How often a process that is not our child is looked for.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+fn is_there(pid: u32) -> bool {
+    let Some(pid) = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0) else {
+        // It is not said which process it is.
+        return true;
+    };
+    // SAFETY: signal 0 only asks whether the process is there.
+    let result = unsafe { libc::kill(pid, 0) };
+    result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
 /// The life of the keeper thread.
 fn keep(mut command: Command, started: oneshot::Sender<io::Result<Started>>) {
     let (announce, exit) = watch::channel(None);
@@ -156,6 +198,7 @@ fn keep(mut command: Command, started: oneshot::Sender<io::Result<Started>>) {
         }
     };
     let pid = child.id();
+    guard::watch(pid, guard::End::AtOnce);
     let state = Arc::new(Mutex::new(State::Ours));
     let process = Process {
         pid,
@@ -178,6 +221,7 @@ fn keep(mut command: Command, started: oneshot::Sender<io::Result<Started>>) {
     let mut state = lock(&state);
     // As long as the zombie is there, the group cannot be anyone else's.
     kill_group(pid);
+    guard::forget(pid);
     let status = child.wait().unwrap_or(ExitStatus::from_raw(libc::SIGKILL));
     *state = State::Reaped;
     drop(state);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use nixops4_core::AttrPath;
 use nixops4_core::provider::{
-    Action, ApplyKind, ApplyRequest, ConfiguredProvider, ImportRequest, Mode, PlanRequest,
-    PlannedChange, Provider, ReadDataRequest, ResourceState,
+    Action, ApplyKind, ApplyRequest, ConfiguredProvider, Identifier, ImportRequest, Mode,
+    PlanRequest, PlannedChange, Provider, ReadDataRequest, ResourceState,
 };
 use nixops4_core::value::Value;
 use nixops4_tfproto::discovery::{Constraints, Environment, Request, SourceSpec, locate};
@@ -40,10 +40,8 @@ async fn aws() -> Option<Aws> {
     let home = tempfile::tempdir().expect("a directory");
     let executable = find(&home, &PathBuf::from(mirror))?;
     let options = PluginOptions {
-        name: "aws".to_owned(),
-        executable,
-        env: Vec::new(),
         cache_dir: Some(home.path().join(".cache/nixops4")),
+        ..PluginOptions::new("aws", executable)
     };
     let provider = TfProvider::new(options);
     let config = plain(json!({
@@ -80,7 +78,7 @@ fn find(home: &tempfile::TempDir, mirror: &PathBuf) -> Option<PathBuf> {
         source: SourceSpec::parse("hashicorp/aws").expect("a source"),
         constraints: Constraints::parse(">= 5").expect("constraints"),
     };
-    match locate(&request, &Environment::new(variables, home.path())) {
+    match locate(&request, &Environment::new(variables, home.path()), None) {
         Ok(located) => Some(located.executable),
         Err(error) => {
             eprintln!("SKIPPED: {error}");
@@ -131,6 +129,7 @@ impl Aws {
             inputs,
             stateful: true,
             change,
+            progress: Default::default(),
         };
         let response = self.instance.apply(request).await.expect("an answer");
         assert!(
@@ -318,7 +317,7 @@ async fn network_parameter_and_bucket_live_through_their_lives() {
 
     let import = ImportRequest {
         type_name: "aws_vpc",
-        id: &vpc_id,
+        object: &Identifier::Id(vpc_id.clone()),
         inputs: &tagged,
     };
     let imported = aws.instance.import(import).await.expect("imported").value;

@@ -69,12 +69,7 @@ fn path(text: &str) -> AttrPath {
 
 fn provider(executable: &Path) -> Arc<TfProvider> {
     let (name, executable) = ("real".to_owned(), executable.to_owned());
-    TfProvider::new(PluginOptions {
-        name,
-        executable,
-        env: Vec::new(),
-        cache_dir: None,
-    })
+    TfProvider::new(PluginOptions::new(name, executable))
 }
 
 /// A configured plugin with a folder for its objects.
@@ -128,6 +123,7 @@ impl World {
             inputs,
             stateful: true,
             change,
+            progress: Default::default(),
         };
         self.instance.apply(request).await.expect("an answer")
     }
@@ -375,4 +371,82 @@ async fn both_keep_the_contract() {
         };
         provider_contract(&subject).await;
     }
+}
+
+/// Functions with parameters and return types of every kind, called without a configuration.
+#[tokio::test]
+async fn functions_of_every_type() {
+    let Some(executable) = framework() else {
+        return;
+    };
+    let provider = provider(executable);
+    let call = async |name: &str, arguments: Json| {
+        let arguments: Vec<Value> = arguments
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|argument| plain(argument.clone()))
+            .collect();
+        let called = provider.call_function(name, &arguments).await;
+        called.map(|value| value.to_plain_json())
+    };
+    let same = [
+        ("echo_string", json!("text")),
+        ("echo_bool", json!(true)),
+        ("echo_int64", json!(9007199254740993_i64)),
+        ("echo_float64", json!(1.5)),
+        ("echo_list", json!(["b", "a", "b"])),
+        ("echo_map", json!({ "k": "v", "dots.and spaces": "" })),
+        ("echo_object", json!({ "label": "l", "x": 3 })),
+        ("echo_dynamic", json!({ "deep": [1, null, { "a": false }] })),
+        ("echo_dynamic", json!(null)),
+    ];
+    for (name, value) in same {
+        assert_eq!(call(name, json!([value])).await, Ok(value), "{name}");
+    }
+    let large: Json = serde_json::from_str("123456789012345678901234567890").expect("a number");
+    assert_eq!(call("echo_number", json!([large])).await, Ok(large));
+    assert_eq!(
+        call("echo_set", json!([["b", "a", "b"]])).await,
+        Ok(json!(["a", "b"]))
+    );
+    // Arguments are converted as Terraform does.
+    assert_eq!(call("echo_string", json!([1])).await, Ok(json!("1")));
+    assert_eq!(call("sum", json!([])).await, Ok(json!(0)));
+    assert_eq!(call("sum", json!([1, 2.5, "3"])).await, Ok(json!(6.5)));
+    assert_eq!(
+        call("join", json!(["-", ["a", "b"]])).await,
+        Ok(json!("a-b"))
+    );
+
+    let failures = [
+        (
+            "echo_string",
+            json!([null]),
+            "echo_string: value must not be null",
+        ),
+        (
+            "echo_int64",
+            json!([[]]),
+            "echo_int64: value must be a number, not a list",
+        ),
+        ("sum", json!([1, "x"]), "sum: numbers[1] must be a number"),
+        (
+            "join",
+            json!(["-", ["a", ""]]),
+            "join: the argument texts: a text is empty",
+        ),
+        ("join", json!(["-"]), "join: it takes 2 arguments, not 1"),
+        ("jion", json!([]), "provider real has no function \"jion\""),
+    ];
+    for (name, arguments, expected) in failures {
+        let failure = call(name, arguments).await.expect_err(name);
+        let diagnostic = failure.into_diagnostics().0.remove(0);
+        assert!(diagnostic.summary.starts_with(expected), "{diagnostic}");
+    }
+    let signature = provider.function("sum").await.expect("a function");
+    assert_eq!(
+        signature.variadic.as_ref().expect("numbers").name,
+        "numbers"
+    );
 }

@@ -50,7 +50,7 @@ async fn apply_saved(
     show_trace: bool,
 ) -> Result<Exit, CommandError> {
     let file = plan_file::read(path)?;
-    run.root.file = Some(plan_file::root(&file));
+    run.root.saved = Some(file.root.clone());
     run.refresh = match file.refreshed {
         true => RefreshChoice::All,
         false => RefreshChoice::None,
@@ -92,7 +92,7 @@ pub async fn destroy(args: DestroyArgs, show_trace: bool) -> Result<Exit, Comman
     carry_out(run, planned, approval).await
 }
 
-async fn carry_out(
+pub(super) async fn carry_out(
     mut run: Run,
     planned: Result<Plan, CommandError>,
     mut approval: Approval,
@@ -122,7 +122,7 @@ fn exit(report: &ApplyReport, interrupted: bool) -> Exit {
 }
 
 /// How the user approves of plans.
-struct Approval {
+pub(super) struct Approval {
     yes: bool,
     json: bool,
 }
@@ -130,14 +130,12 @@ struct Approval {
 impl Approval {
     /// # Errors
     /// Where nobody can be asked and nobody has said yes.
-    fn new(yes: bool, json: bool) -> Result<Self, CommandError> {
-        if !yes && (json || !std::io::stdin().is_terminal()) {
-            return Err(CommandError::user(
-                "there is no terminal to ask on, and --yes is not given",
-            )
-            .hint("`nixops4 plan` shows what would be done; `--yes` does it without asking"));
+    pub(super) fn new(yes: bool, json: bool) -> Result<Self, CommandError> {
+        match may_ask(yes, json) {
+            Ok(()) => Ok(Self { yes, json }),
+            Err(error) => Err(error
+                .hint("`nixops4 plan` shows what would be done; `--yes` does it without asking")),
         }
-        Ok(Self { yes, json })
     }
 
     /// A plan without changes is not asked about, but it may have something to say.
@@ -161,6 +159,17 @@ impl Approve for Approval {
         // Waiting for the answer must not keep the signals waiting.
         let answer = tokio::task::spawn_blocking(|| ask("Do this?")).await;
         matches!(answer, Ok(Ok(true)))
+    }
+}
+
+/// # Errors
+/// Where nobody can be asked and nobody has said yes.
+pub fn may_ask(yes: bool, json: bool) -> Result<(), CommandError> {
+    match yes || (!json && std::io::stdin().is_terminal()) {
+        true => Ok(()),
+        false => Err(CommandError::user(
+            "there is no terminal to ask on, and --yes is not given",
+        )),
     }
 }
 

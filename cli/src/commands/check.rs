@@ -12,12 +12,14 @@ pub async fn run(args: CheckArgs, show_trace: bool) -> Result<Exit, CommandError
         root,
         refresh,
         parallelism,
+        processes,
         json,
     } = args;
     let run = RunArgs {
         root,
         refresh,
         parallelism,
+        processes,
     };
     let (members, access) = (Vec::new(), StateAccess::Read);
     let mut run = Run::start(Options {

@@ -1,39 +1,177 @@
-//! `nixops4 eval`: an expression on its own.
+//! `nixops4 eval`: expressions on their own, as `nix-instantiate --eval` and `--parse` take them.
 
-use nixops4_core::evaluate::Evaluate;
-use nixops4_proto::evaluator::{Eval, EvalFormat, EvalSource};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nixops4_core::evaluate::{Evaluate, EvaluatorProcess};
+use nixops4_proto::evaluator::{Eval, EvalArg, EvalArgValue, EvalFormat, EvalSource};
+use tokio::sync::mpsc;
 
 use crate::args::EvalArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::session;
+use crate::tools::Providers;
+
+/// What is evaluated where nothing is named.
+const DEFAULT_FILE: &str = "./default.nix";
 
 /// Evaluates and prints.
 pub async fn run(args: EvalArgs, show_trace: bool) -> Result<Exit, CommandError> {
     let base = session::current_dir()?;
-    let source = match (args.expr, args.file) {
-        (_, Some(file)) => EvalSource::File(base.join(file)),
-        (expr, None) => EvalSource::Expr {
-            text: expr.unwrap_or_default(),
-            base,
-        },
-    };
-    let format = match (args.json, args.raw) {
-        (true, _) => EvalFormat::Json,
-        (_, true) => EvalFormat::Raw,
-        _ => EvalFormat::Nix,
-    };
-    let eval = Eval {
-        source,
-        attr: args.attr,
-        format,
-        strict: args.strict,
-        show_trace,
-    };
-    let text = session::evaluator().await?.eval(eval).await?;
+    let sources = sources(&args, &base)?;
+    let evaluator = session::evaluator(Arc::new(Providers::new(&base))).await?;
+    let result = evaluate(&evaluator, sources, &args, &base, show_trace).await;
+    evaluator.close().await;
+    result.map(|()| Exit::Done)
+}
+
+async fn evaluate(
+    evaluator: &EvaluatorProcess,
+    sources: Vec<EvalSource>,
+    args: &EvalArgs,
+    base: &Path,
+    show_trace: bool,
+) -> Result<(), CommandError> {
+    let format = format(args);
+    let arguments = arguments(args, base);
+    for source in sources {
+        let eval = Eval {
+            source,
+            attrs: args.attr.clone(),
+            args: arguments.clone(),
+            format,
+            strict: args.strict,
+            show_trace,
+        };
+        let (printed, mut to_print) = mpsc::unbounded_channel();
+        let asked = session::interruptible(evaluator, evaluator.eval(eval, printed));
+        let mut asked = std::pin::pin!(asked);
+        let result = loop {
+            tokio::select! {
+                biased;
+                Some(text) = to_print.recv() => print(&text, format),
+                result = &mut asked => break result,
+            }
+        };
+        while let Ok(text) = to_print.try_recv() {
+            print(&text, format);
+        }
+        result?;
+    }
+    Ok(())
+}
+
+fn print(text: &str, format: EvalFormat) {
     match format {
         EvalFormat::Raw => anstream::print!("{text}"),
         _ => anstream::println!("{text}"),
     }
-    Ok(Exit::Done)
+}
+
+fn format(args: &EvalArgs) -> EvalFormat {
+    let locations = !args.no_location;
+    match args {
+        _ if args.parse => EvalFormat::Parsed,
+        _ if args.json => EvalFormat::Json,
+        _ if args.xml => EvalFormat::Xml { locations },
+        _ if args.raw => EvalFormat::Raw,
+        _ => EvalFormat::Nix,
+    }
+}
+
+fn arguments(args: &EvalArgs, base: &Path) -> Vec<EvalArg> {
+    let pairs = |list: &[String], value: &dyn Fn(&str) -> EvalArgValue| -> Vec<EvalArg> {
+        let pairs = list.chunks_exact(2);
+        let pairs = pairs.map(|pair| EvalArg {
+            name: pair[0].clone(),
+            value: value(&pair[1]),
+        });
+        pairs.collect()
+    };
+    let mut arguments = pairs(&args.arg, &|text| EvalArgValue::Expr {
+        text: text.to_owned(),
+        base: base.to_owned(),
+    });
+    let texts = pairs(&args.argstr, &|text| EvalArgValue::Text(text.to_owned()));
+    arguments.extend(texts);
+    arguments
+}
+
+fn sources(args: &EvalArgs, base: &Path) -> Result<Vec<EvalSource>, CommandError> {
+    if let Some(file) = &args.file {
+        return Ok(vec![EvalSource::File(base.join(file))]);
+    }
+    if args.sources.is_empty() {
+        if args.expr {
+            return Err(CommandError::user("there is no expression to evaluate"));
+        }
+        return Ok(vec![source(DEFAULT_FILE, false, base)?]);
+    }
+    let each = args.sources.iter();
+    each.map(|text| source(text, args.expr, base)).collect()
+}
+
+/// What a word on the command line stands for.
+fn source(text: &str, is_expression: bool, base: &Path) -> Result<EvalSource, CommandError> {
+    let expression = |text: String, name: &str| EvalSource::Expr {
+        text,
+        base: base.to_owned(),
+        name: name.to_owned(),
+    };
+    if is_expression {
+        return Ok(expression(text.to_owned(), "string"));
+    }
+    if text == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|error| CommandError::user(format!("cannot read standard input: {error}")))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| CommandError::user("standard input is not UTF-8 text"))?;
+        return Ok(expression(text, "stdin"));
+    }
+    if is_lookup(text) {
+        return Ok(expression(format!("import {text}"), "string"));
+    }
+    Ok(match file(text, base) {
+        Some(path) => EvalSource::File(path),
+        None => expression(text.to_owned(), "string"),
+    })
+}
+
+/// `<name>`, as a whole.
+fn is_lookup(text: &str) -> bool {
+    let inside = text
+        .strip_prefix('<')
+        .and_then(|text| text.strip_suffix('>'));
+    inside.is_some_and(|name| !name.is_empty() && !name.contains(['<', '>', ' ']))
+}
+
+/// The file that is meant: one that exists, or a word that can hardly be anything else.
+fn file(text: &str, base: &Path) -> Option<PathBuf> {
+    let path = base.join(text);
+    let looks_so = ["/", "./", "../"]
+        .iter()
+        .any(|start| text.starts_with(start))
+        && !text.contains(char::is_whitespace);
+    (looks_so || path.exists()).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_files_where_they_look_so() {
+        let dir = tempfile::tempdir().expect("folder");
+        std::fs::write(dir.path().join("a.nix"), "1").expect("file");
+        assert!(file("a.nix", dir.path()).is_some());
+        assert!(file("./b.nix", dir.path()).is_some());
+        assert!(file("a", dir.path()).is_none());
+        assert!(file("./. + \"x\"", dir.path()).is_none());
+        assert!(is_lookup("<nixpkgs/lib>"));
+        assert!(!is_lookup("<a> <b>") && !is_lookup("a < b"));
+    }
 }

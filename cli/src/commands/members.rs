@@ -19,7 +19,7 @@ pub async fn run(command: MembersCommand, show_trace: bool) -> Result<Exit, Comm
 }
 
 async fn list(path: MemberPath, root: RootArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let (evaluator, _) = session::load(root.file.as_deref(), show_trace).await?;
+    let (evaluator, _) = session::load(&root, show_trace).await?;
     let (items, mut received) = mpsc::unbounded_channel();
     let walk = Walk {
         paths: vec![path.clone()],

@@ -2,9 +2,13 @@
 pub mod apply;
 pub mod check;
 pub mod eval;
+pub mod import;
 pub mod init;
+pub mod list;
 pub mod members;
+pub mod operation;
 pub mod output;
 pub mod plan;
+pub mod providers;
 pub mod repair;
 pub mod show;

@@ -4,7 +4,7 @@ use nixops4_core::engine::StateAccess;
 use nixops4_core::state::{IntentId, OpenIntent, OperationKind, StateEvent};
 
 use super::apply::ask;
-use crate::args::{RefreshChoice, RepairArgs, RunArgs};
+use crate::args::{ProcessArgs, RefreshChoice, RepairArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::{Memory, selected};
@@ -37,6 +37,7 @@ async fn adopt(args: &RepairArgs, id: &str, show_trace: bool) -> Result<Exit, Co
         root: args.root.clone(),
         refresh: RefreshChoice::None,
         parallelism: nixops4_core::engine::DEFAULT_PARALLELISM,
+        processes: ProcessArgs::default(),
     };
     let (members, access, json) = (vec![member.clone()], StateAccess::Write, false);
     let mut run = Run::start(Options {

@@ -165,20 +165,22 @@ fn leaves(value: &Value) -> Vec<(String, String)> {
 
 /// `nixops4 state dump`: one state as it is stored, secrets and all.
 pub async fn dump(
-    member: MemberPath,
+    member: Option<MemberPath>,
     root: RootArgs,
     show_trace: bool,
 ) -> Result<Exit, CommandError> {
     let memory = Memory::open(&root, StateAccess::Read, show_trace).await?;
-    let state = memory
-        .states
-        .iter()
-        .find(|state| state.handler.as_ref() == Some(&member));
+    let state = memory.states.iter().find(|state| state.handler == member);
     let Some(state) = state else {
-        return Err(
-            CommandError::user(format!("{member} is no state handler that is in use"))
-                .hint("a component names its state handler: `state = members.NAME;`"),
-        );
+        return Err(match member {
+            Some(member) => {
+                CommandError::user(format!("{member} is no state handler that is in use"))
+                    .hint("a component names its state handler: `state = members.NAME;`")
+            }
+            None => CommandError::user("nothing is remembered in the default state").hint(
+                "where components name a state handler, `state dump MEMBER` prints what it keeps",
+            ),
+        });
     };
     let document = state
         .store

@@ -20,7 +20,12 @@ pub fn render(diagnostic: &Diagnostic) -> String {
         Severity::Error => paint(ERROR, "error:"),
         Severity::Warning => paint(WARNING, "warning:"),
     };
-    let mut text = format!("{word} {}\n", paint(BOLD, &diagnostic.summary));
+    // What a program said may have many lines; only the first is the headline.
+    let (headline, more) = match diagnostic.summary.split_once('\n') {
+        Some((headline, more)) => (headline, more),
+        None => (&*diagnostic.summary, ""),
+    };
+    let mut text = format!("{word} {}\n", paint(BOLD, headline));
     let leaf = diagnostic.path.as_ref().filter(|path| !path.0.is_empty());
     match (&diagnostic.member, leaf) {
         (Some(member), Some(path)) => line(&mut text, &format!("in {member}, at {path}")),
@@ -30,6 +35,9 @@ pub fn render(diagnostic: &Diagnostic) -> String {
     }
     if let Some(position) = &diagnostic.position {
         text.push_str(&snippet(position));
+    }
+    for detail in more.trim_end().lines() {
+        line(&mut text, detail);
     }
     for detail in diagnostic.detail.trim_end().lines() {
         line(&mut text, detail);

@@ -1,7 +1,10 @@
 //! Everything that people see: styles, diagnostics, plans and progress.
 
 pub mod diagnostics;
+pub mod document;
 
+pub mod nix;
+pub mod operation;
 pub mod plan;
 pub mod progress;
 pub mod style;

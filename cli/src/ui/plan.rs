@@ -72,6 +72,7 @@ pub fn summary(plan: &Plan) -> String {
         (counts.delete, "to delete"),
         (counts.read, "to read"),
         (counts.forget, "to forget"),
+        (counts.import, "to import"),
         (counts.remember, "to be remembered otherwise"),
         (plan.deferred.len(), "later"),
         (plan.held_back.len(), "left alone"),

@@ -45,6 +45,31 @@ impl Progress {
         self.running.insert(member.clone(), bar);
     }
 
+    /// What the provider says of it: beside the live line, or a line of its own on paper.
+    pub fn tell(&self, member: &MemberPath, doing: &str, message: &str) {
+        match self.running.get(member) {
+            Some(bar) => {
+                // One line, or the live lines would be drawn over each other.
+                let message = message.lines().next().unwrap_or_default();
+                bar.set_message(format!(
+                    "{member}  {}",
+                    paint(DIM, format!("{doing}: {message}"))
+                ));
+            }
+            None => self.line(&paint(DIM, format!("    {member}  {message}"))),
+        }
+    }
+
+    /// It still runs. A live line shows that anyway.
+    pub fn still(&self, member: &MemberPath, doing: &str, seconds: u64) {
+        if !self.running.contains_key(member) {
+            self.line(&paint(
+                DIM,
+                format!("    {member}  still {doing}, {seconds} s"),
+            ));
+        }
+    }
+
     /// It ended, with or without a line to say so.
     pub fn end(&mut self, member: &MemberPath, line: Option<String>) {
         if let Some(bar) = self.running.remove(member) {

@@ -1,7 +1,7 @@
 //! [`Coordinator`]: which steps may start, and what the end of one means for the others. Pure: told
 //! what happens, it says what follows.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use nixops4_proto::events::Operation;
 
@@ -17,7 +17,7 @@ pub(crate) type Ended = (StepId, Outcome);
 pub(crate) struct Coordinator {
     steps: Vec<Step>,
     graph: Graph,
-    /// How many steps each waits for.
+    /// How many others each node of the graph waits for.
     open: Vec<usize>,
     state: Vec<State>,
     ready: VecDeque<StepId>,
@@ -34,16 +34,29 @@ enum State {
 
 impl Coordinator {
     pub(crate) fn new(Steps { steps, graph }: Steps) -> Self {
-        let open: Vec<_> = (0..steps.len()).map(|id| graph.needs(id).len()).collect();
-        let ready = (0..steps.len()).filter(|&id| open[id] == 0).collect();
-        Self {
-            state: vec![State::Waiting; steps.len()],
+        let open: Vec<_> = (0..graph.len()).map(|id| graph.needs(id).len()).collect();
+        let free: Vec<_> = (0..graph.len()).filter(|&id| open[id] == 0).collect();
+        let mut coordinator = Self {
+            state: vec![State::Waiting; graph.len()],
             steps,
             graph,
             open,
-            ready,
+            ready: VecDeque::new(),
             started: 0,
             stopped: false,
+        };
+        free.into_iter().for_each(|id| coordinator.free(id));
+        coordinator
+    }
+
+    /// Nothing is left that a step waits for. What is no step of its own is passed at once.
+    fn free(&mut self, id: usize) {
+        match id < self.steps.len() {
+            true => self.ready.push_back(id),
+            false => {
+                self.state[id] = State::Ended;
+                self.release(id);
+            }
         }
     }
 
@@ -101,13 +114,13 @@ impl Coordinator {
         results
     }
 
-    fn release(&mut self, id: StepId) {
+    fn release(&mut self, id: usize) {
+        let mut freed = Vec::new();
         for next in self.graph.needed_by(id) {
             self.open[next] -= 1;
-            if self.open[next] == 0 {
-                self.ready.push_back(next);
-            }
+            freed.extend((self.open[next] == 0).then_some(next));
         }
+        freed.into_iter().for_each(|next| self.free(next));
     }
 
     /// Ends everything that comes after a step.
@@ -118,10 +131,17 @@ impl Coordinator {
         outcome: impl Fn(&Step) -> Outcome,
     ) {
         let outcome = outcome(&self.steps[id]);
-        let after = self.graph.all_needing([id]);
-        for (next, after) in after.into_iter().enumerate() {
-            if after && self.state[next] == State::Waiting {
-                results.push(self.end_unstarted(next, outcome.clone()));
+        // What has been ended this way has taken along what comes after it, so that however many
+        // fail, each is passed once.
+        let mut after: BTreeSet<usize> = self.graph.needed_by(id).collect();
+        while let Some(next) = after.pop_first() {
+            if self.state[next] != State::Waiting {
+                continue;
+            }
+            self.state[next] = State::Ended;
+            after.extend(self.graph.needed_by(next));
+            if next < self.steps.len() {
+                results.push((next, outcome.clone()));
             }
         }
     }

@@ -15,6 +15,7 @@ use super::conform;
 use super::coordinator::{Coordinator, Ended};
 use super::model::{ApplyReport, MemberResult, Outcome};
 use super::steps::{Step, StepId, Steps};
+use super::watch::watched;
 use super::worker::Finished;
 use crate::MemberPath;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -197,7 +198,9 @@ impl Driver<'_> {
                 operation: step.operation,
             });
         }
-        let task = self.running.spawn(job.run());
+        let task = self
+            .running
+            .spawn(watched(job, self.session.reporter.clone()));
         self.tasks.insert(task.id(), id);
     }
 

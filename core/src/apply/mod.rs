@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`steps`] | what a plan comes to: steps and their order |
 //! | [`conform`] | whether a plan made again says what was approved |
+//! | [`watch`] | what is told of a step while it runs |
 //! | [`model`] | what became of it all |
 
 pub(crate) mod conform;
@@ -23,9 +24,11 @@ mod coordinator;
 mod driver;
 mod model;
 mod steps;
+mod watch;
 mod worker;
 
 pub(crate) use driver::{Wave, run};
 pub use model::{ApplyReport, Approve, MemberResult, Outcome, approve_all};
 pub(crate) use steps::Steps;
+pub(crate) use watch::progress;
 pub(crate) use worker::Job;

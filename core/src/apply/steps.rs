@@ -43,6 +43,8 @@ pub(crate) struct Step {
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     pub(crate) steps: Vec<Step>,
+    /// The steps are its first nodes. Those after them stand for several steps each, so that what
+    /// comes after a whole component takes one edge and not one for each member.
     pub(crate) graph: Graph,
 }
 
@@ -74,10 +76,20 @@ impl Steps {
     }
 }
 
+impl Of {
+    /// Whether what is deleted is made again in the same place.
+    fn is_made_again(&self) -> bool {
+        self.recreated && self.up.is_some()
+    }
+}
+
 #[derive(Default)]
 struct Builder {
     steps: Steps,
     of: BTreeMap<MemberPath, Of>,
+    /// Nodes that stand for several steps: what makes, and what deletes, all below a component.
+    made: BTreeMap<MemberPath, usize>,
+    deleted: BTreeMap<MemberPath, Deleted>,
     /// Edges that give way where there would be a cycle.
     soft: Vec<(StepId, StepId)>,
 }
@@ -155,24 +167,46 @@ impl Builder {
         let Some(up) = steps.up else {
             return;
         };
-        let graph = &mut self.steps.graph;
         // What was of another type under this path makes way first.
         for &down in &steps.down {
             let change = &self.steps.steps[down].change;
             if change.action == Action::Delete && change.deposed.is_none() {
-                graph.add_edge(up, down);
+                self.steps.graph.add_edge(up, down);
             }
         }
         let wait_to_delete = steps.recreated && !recreating.contains(member);
-        let depends_on = &self.steps.steps[up].change.depends_on;
-        for other in below(of, depends_on).filter_map(|(path, of)| of.up.filter(|_| path != member))
-        {
-            graph.add_edge(up, other);
-            if wait_to_delete {
-                let downs = steps.down.iter();
-                self.soft.extend(downs.map(|&down| (down, other)));
+        let change = self.steps.steps[up].change.clone();
+        for path in members_of(&change.depends_on) {
+            for other in self.made(of, member, path) {
+                self.steps.graph.add_edge(up, other);
+                if wait_to_delete {
+                    let downs = steps.down.iter();
+                    self.soft.extend(downs.map(|&down| (down, other)));
+                }
             }
         }
+    }
+
+    /// What makes or changes what is at or below `path`, other than `member`: the steps, or where
+    /// there are many, one node that needs them all.
+    fn made(
+        &mut self,
+        of: &BTreeMap<MemberPath, Of>,
+        member: &MemberPath,
+        path: &MemberPath,
+    ) -> Vec<usize> {
+        let ups = || below(of, path).filter(|(path, _)| *path != member);
+        let ups = || ups().filter_map(|(_, of)| of.up);
+        if member.is_within(path) || below(of, path).nth(1).is_none() {
+            return ups().collect();
+        }
+        let graph = &mut self.steps.graph;
+        let all = *self.made.entry(path.clone()).or_insert_with(|| {
+            let all = graph.add_node();
+            ups().for_each(|up| graph.add_edge(all, up));
+            all
+        });
+        vec![all]
     }
 
     fn order_down(
@@ -189,21 +223,52 @@ impl Builder {
             let object = node.resource.as_ref().and_then(|r| r.object.as_ref());
             recorded.extend(object.iter().flat_map(|object| &object.dependencies));
         }
-        let graph = &mut self.steps.graph;
-        for (path, other) in below(of, recorded) {
-            if path == member {
-                continue;
-            }
-            for &down in &other.down {
+        for path in members_of(recorded) {
+            for deleted in self.deleted(of, member, path) {
                 for &dependent in &steps.down {
-                    graph.add_edge(down, dependent);
+                    self.steps
+                        .graph
+                        .add_edge(deleted.after_deletions, dependent);
                 }
-                let in_between = other.recreated && other.up.is_some();
-                if let Some(up) = steps.up.filter(|_| !in_between) {
-                    self.soft.push((down, up));
-                }
+                let after_changes = deleted.after_changes.into_iter();
+                self.soft.extend(after_changes.zip(steps.up));
             }
         }
+    }
+
+    /// What deletes what is at or below `path`, other than `member`: the steps, or where there are
+    /// many, nodes that they all need.
+    fn deleted(
+        &mut self,
+        of: &BTreeMap<MemberPath, Of>,
+        member: &MemberPath,
+        path: &MemberPath,
+    ) -> Vec<Deleted> {
+        let others = || below(of, path).filter(|(path, _)| *path != member);
+        let downs = || others().flat_map(|(_, of)| of.down.iter().map(move |&down| (down, of)));
+        if member.is_within(path) || below(of, path).nth(1).is_none() {
+            let deleted = |(down, of): (StepId, &Of)| Deleted {
+                after_deletions: down,
+                after_changes: (!of.is_made_again()).then_some(down),
+            };
+            return downs().map(deleted).collect();
+        }
+        let graph = &mut self.steps.graph;
+        let all = *self.deleted.entry(path.clone()).or_insert_with(|| {
+            let after_deletions = graph.add_node();
+            let after_changes = graph.add_node();
+            for (down, of) in downs() {
+                graph.add_edge(down, after_deletions);
+                if !of.is_made_again() {
+                    graph.add_edge(down, after_changes);
+                }
+            }
+            Deleted {
+                after_deletions,
+                after_changes: Some(after_changes),
+            }
+        });
+        vec![all]
     }
 
     /// Puts the edges that may give way in, as far as they make no cycle.
@@ -222,8 +287,10 @@ impl Builder {
             match self.soft.iter().position(|edge| edges.contains(edge)) {
                 Some(index) => drop(self.soft.swap_remove(index)),
                 None => {
-                    let member = |step: StepId| self.steps.steps[step].change.member.clone();
-                    return Err(path.into_iter().map(member).collect());
+                    let steps = path
+                        .into_iter()
+                        .filter_map(|step| self.steps.steps.get(step));
+                    return Err(steps.map(|step| step.change.member.clone()).collect());
                 }
             }
         }
@@ -234,38 +301,52 @@ impl Builder {
         let members: Vec<_> = self.of.keys().collect();
         let number: BTreeMap<_, _> = members.iter().enumerate().map(|(i, m)| (*m, i)).collect();
         let mut graph = Graph::new(members.len());
+        let mut inside: BTreeMap<MemberPath, usize> = BTreeMap::new();
         for (i, member) in members.iter().enumerate() {
-            if let Some(up) = self.of[*member].up {
-                let depends_on = &self.steps.steps[up].change.depends_on;
-                for (path, _) in below(&self.of, depends_on).filter(|(path, _)| path != member) {
-                    graph.add_edge(i, number[path]);
+            let Some(up) = self.of[*member].up else {
+                continue;
+            };
+            for path in members_of(&self.steps.steps[up].change.depends_on) {
+                let others = || below(&self.of, path).filter(|(path, _)| path != member);
+                if member.is_within(path) {
+                    others().for_each(|(path, _)| graph.add_edge(i, number[path]));
+                    continue;
                 }
+                let all = *inside.entry(path.clone()).or_insert_with(|| {
+                    let all = graph.add_node();
+                    others().for_each(|(path, _)| graph.add_edge(all, number[path]));
+                    all
+                });
+                graph.add_edge(i, all);
             }
         }
-        let recreated: Vec<_> = (0..members.len())
-            .filter(|&i| self.of[members[i]].recreated)
-            .collect();
-        let mut found = BTreeSet::new();
-        for &start in &recreated {
-            let direct: Vec<_> = graph.needed_by(start).collect();
-            let needing = graph.all_needing(direct);
-            found.extend((0..members.len()).filter(|&i| needing[i]));
-            if found.len() == members.len() {
-                break;
-            }
-        }
-        found.into_iter().map(|i| members[i].clone()).collect()
+        let recreated = (0..members.len()).filter(|&i| self.of[members[i]].recreated);
+        let direct: Vec<_> = recreated.flat_map(|i| graph.needed_by(i)).collect();
+        let needing = graph.all_needing(direct);
+        let found = (0..members.len()).filter(|&i| needing[i]);
+        found.map(|i| members[i].clone()).collect()
     }
 }
 
-/// The members that these outputs are of, and all below those.
-fn below<'a, T>(
-    of: &'a BTreeMap<MemberPath, T>,
-    outputs: impl IntoIterator<Item = &'a OutputRef>,
-) -> impl Iterator<Item = (&'a MemberPath, &'a T)> {
-    outputs.into_iter().flat_map(move |output| {
-        let member = &output.member;
-        let from = of.range::<MemberPath, _>(member..);
-        from.take_while(move |(path, _)| path.is_within(member))
-    })
+/// The nodes that come after the deletion, and the change, of what depended on something that is
+/// deleted; they are the deletion itself, or come right before it.
+#[derive(Clone, Copy, Debug)]
+struct Deleted {
+    after_deletions: usize,
+    /// None for what is deleted only to be made again: see above.
+    after_changes: Option<usize>,
+}
+
+/// The members that these outputs are of, each once.
+fn members_of<'a>(outputs: impl IntoIterator<Item = &'a OutputRef>) -> BTreeSet<&'a MemberPath> {
+    outputs.into_iter().map(|output| &output.member).collect()
+}
+
+/// A component and all below it.
+fn below<'a>(
+    of: &'a BTreeMap<MemberPath, Of>,
+    member: &'a MemberPath,
+) -> impl Iterator<Item = (&'a MemberPath, &'a Of)> {
+    let from = of.range::<MemberPath, _>(member..);
+    from.take_while(move |(path, _)| path.is_within(member))
 }

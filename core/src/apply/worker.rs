@@ -8,12 +8,13 @@ use super::conform;
 use super::model::Outcome;
 use crate::MemberPath;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::engine::{Ephemerals, ToOpen};
 use crate::plan::Change;
 use crate::plan::session::Ready;
 use crate::plan::values::same;
-use crate::plan::work::{PlanWork, read_data, state_diagnostics};
+use crate::plan::work::{OpenEphemeral, PlanWork, read_data, state_diagnostics};
 use crate::provider::{
-    Action, ApplyKind, ApplyRequest, ApplyResponse, Mode, PlannedChange, ResourceState,
+    Action, ApplyKind, ApplyRequest, ApplyResponse, Mode, PlannedChange, Progress, ResourceState,
 };
 use crate::state::{
     self, DeposedKey, Intent, ProviderRecord, StateError, StateEvent, StateStore, StoredObject,
@@ -28,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) ready: Ready,
     /// Where it is remembered; `None` where it has no state.
     pub(crate) store: Option<Arc<dyn StateStore>>,
+    /// Where it has been remembered until now, if elsewhere.
+    pub(crate) from_store: Option<Arc<dyn StateStore>>,
     pub(crate) provider: Arc<ProviderRecord>,
     /// What is remembered of it now.
     pub(crate) object: Option<Arc<StoredObject>>,
@@ -37,6 +40,10 @@ pub(crate) struct Job {
     /// How to plan it again; `None` where nothing has become known since.
     pub(crate) plan: Option<PlanWork>,
     pub(crate) prevent_destroy: bool,
+    /// Who keeps what is opened.
+    pub(crate) ephemerals: Arc<Ephemerals>,
+    /// Where the provider tells what it is doing.
+    pub(crate) progress: Progress,
 }
 
 /// What became of a step.
@@ -94,12 +101,37 @@ impl Job {
         result.unwrap_or_else(|finished| *finished)
     }
 
+    /// Reads a data source, or opens what is ephemeral.
     async fn read(&self) -> Result<Finished, Box<Finished>> {
+        if self.change.mode == Mode::Ephemeral {
+            return self.open().await;
+        }
         let read = read_data(&self.ready, &self.change.type_name, &self.inputs, true).await;
         let read = read.map_err(|f| Box::new(Finished::failed(f.into_diagnostics())))?;
         Ok(Finished {
             outputs: read.value,
             diagnostics: read.warnings,
+            ..Finished::new(Outcome::Applied)
+        })
+    }
+
+    async fn open(&self) -> Result<Finished, Box<Finished>> {
+        let open = OpenEphemeral {
+            node: 0,
+            ready: self.ready.clone(),
+            to_open: ToOpen {
+                member: self.change.member.clone(),
+                configured: self.ready.configured.clone(),
+                type_name: self.change.type_name.clone(),
+                inputs: self.inputs.clone(),
+            },
+            ephemerals: Some(self.ephemerals.clone()),
+        };
+        let opened = open.run().await;
+        let opened = opened.map_err(|f| Box::new(Finished::failed(f.into_diagnostics())))?;
+        Ok(Finished {
+            outputs: opened.value,
+            diagnostics: opened.warnings,
             ..Finished::new(Outcome::Applied)
         })
     }
@@ -136,6 +168,7 @@ impl Job {
             inputs: &self.inputs,
             stateful: self.store.is_some(),
             change: &planned,
+            progress: self.progress.clone(),
         };
         let mut finished = self.effect(operation, request).await?;
         warnings.extend(std::mem::take(&mut finished.diagnostics));
@@ -162,35 +195,81 @@ impl Job {
 
     /// Brings what is remembered to where the operation starts from.
     async fn make_way(&self) -> Result<(), Box<Finished>> {
-        let mut events = self.settled_in();
+        self.settle_in().await?;
         let vanished = self.object.is_some() && self.change.before.is_none();
-        if vanished && self.operation == Operation::Create {
-            events.push(StateEvent::Gone {
-                member: self.change.member.clone(),
-                deposed: None,
-            });
+        if vanished && self.operation == Operation::Create && self.from_store.is_none() {
+            let (member, deposed) = (self.change.member.clone(), None);
+            self.record(vec![StateEvent::Gone { member, deposed }])
+                .await?;
         }
-        self.record(events).await
+        Ok(())
     }
 
-    /// Brings what is remembered to the member's path, where it is not there yet.
-    fn settled_in(&self) -> Vec<StateEvent> {
+    /// Brings what is remembered to the member's path, its state and its type, where it is not
+    /// there yet.
+    async fn settle_in(&self) -> Result<(), Box<Finished>> {
         // Of the two halves of a replacement, the first has done it.
         let second = self.change.action == Action::Replace
             && self.change.create_before_destroy != (self.operation == Operation::Create);
         if second || self.store.is_none() {
-            return Vec::new();
+            return Ok(());
         }
-        let member = &self.change.member;
-        match (&self.change.moved_from, &self.object, &self.change.before) {
-            (Some(from), ..) => vec![StateEvent::Moved {
+        match &self.from_store {
+            Some(from) => self.change_state(from.as_ref()).await,
+            None => self.record(self.settled_in()).await,
+        }
+    }
+
+    /// What settles it in, in the state that it stays in.
+    fn settled_in(&self) -> Vec<StateEvent> {
+        let (change, mut events) = (&self.change, Vec::new());
+        if let Some(from) = &change.moved_from {
+            events.push(StateEvent::Moved {
                 from: from.clone(),
-                to: member.clone(),
-            }],
-            // An object that is taken over.
-            (None, None, Some(before)) => vec![self.found(before.as_ref().clone())],
-            _ => Vec::new(),
+                to: change.member.clone(),
+            });
         }
+        match (&self.object, &change.before) {
+            // What it was is nothing that its provider could read again.
+            (Some(object), Some(before)) if self.was_other(object) => {
+                events.push(self.found(before.as_ref().clone()));
+            }
+            // An object that is taken over.
+            (None, Some(before)) => events.push(self.found(before.as_ref().clone())),
+            _ => {}
+        }
+        events
+    }
+
+    /// Moves what is remembered from one state to another. It is in the new one before it leaves the
+    /// old one: what is cut off in between is in both, and seen to be one object.
+    async fn change_state(&self, from: &dyn StateStore) -> Result<(), Box<Finished>> {
+        let change = &self.change;
+        if let (Some(object), Some(before)) = (&self.object, &change.before) {
+            let found = match self.was_other(object) {
+                true => self.found(before.as_ref().clone()),
+                false => StateEvent::Found {
+                    member: change.member.clone(),
+                    deposed: None,
+                    object: Box::new(object.as_ref().clone()),
+                },
+            };
+            self.record(vec![found]).await?;
+        }
+        let former = change.moved_from.as_ref().unwrap_or(&change.member);
+        let gone = StateEvent::Gone {
+            member: former.clone(),
+            deposed: None,
+        };
+        let left = from.record(gone).await;
+        left.map_err(|error| Box::new(Finished::unwritten(&error)))
+    }
+
+    /// Whether what is remembered was of another type, or made by another program.
+    fn was_other(&self, object: &StoredObject) -> bool {
+        let program = object.provider.as_ref().map(|record| &record.program);
+        object.state.type_name != self.change.type_name
+            || program.is_some_and(|program| *program != self.provider.program)
     }
 
     fn found(&self, state: ResourceState) -> StateEvent {
@@ -224,19 +303,19 @@ impl Job {
             inputs: &Value::null(),
             stateful: self.store.is_some(),
             change: &self.change.planned,
+            progress: self.progress.clone(),
         };
-        self.record(self.settled_in()).await?;
+        self.settle_in().await?;
         self.effect(state::Operation::Delete { deposed }, request)
             .await
     }
 
     async fn remember(&self) -> Result<Finished, Box<Finished>> {
-        let mut events = self.settled_in();
-        events.retain(|event| matches!(event, StateEvent::Moved { .. }));
-        if let Some(before) = &self.change.before {
-            events.push(self.found(before.as_ref().clone()));
+        self.settle_in().await?;
+        if let (Some(before), Some(_)) = (&self.change.before, &self.object) {
+            self.record(vec![self.found(before.as_ref().clone())])
+                .await?;
         }
-        self.record(events).await?;
         Ok(Finished::new(Outcome::Applied))
     }
 
@@ -326,6 +405,10 @@ enum Left {
     Unknown,
 }
 
+/// What to do about an operation in doubt.
+const SETTLE: &str = "find out whether it was done, and settle it: `nixops4 state repair MEMBER \
+                      --adopt ID` if there is a new object, `--forget` if nothing was done";
+
 /// What a provider's answer comes to.
 fn judge(
     kind: ApplyKind,
@@ -342,6 +425,9 @@ fn judge(
             let failure = crate::provider::Failure::from(error);
             let mut finished = Finished::failed(failure.into_diagnostics());
             if in_doubt {
+                if let Some(diagnostic) = finished.diagnostics.0.last_mut() {
+                    diagnostic.hints.push(SETTLE.to_owned());
+                }
                 finished.outcome = Outcome::InDoubt;
             }
             let left = if in_doubt {
@@ -490,6 +576,7 @@ impl Job {
             None => true,
             Some(object) => {
                 self.change.moved_from.is_some()
+                    || self.from_store.is_some()
                     || differs(object, &self.stored(before.as_ref().clone()))
             }
         }

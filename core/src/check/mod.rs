@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Plan, Reason};
 use crate::provider::{Action, Mode};
 
 /// What does not hold of a plan; nothing, unless we made a mistake.
@@ -54,8 +54,8 @@ fn change_problems(change: &Change) -> Vec<&'static str> {
         }
         Action::Forget => (!exists, "something that exists is to be forgotten"),
         Action::Read => (
-            change.mode == Mode::Data,
-            "something that is no data source is to be read only",
+            change.mode != Mode::Managed,
+            "something that is managed is to be read only",
         ),
         Action::NoOp => (
             change.planned.outputs.is_wholly_known(),
@@ -86,7 +86,10 @@ fn plan_problems(plan: &Plan) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let changed: BTreeSet<_> = plan.changes.iter().map(|change| &change.member).collect();
     for change in &plan.changes {
-        let what = (&change.member, is_removal(change.action), &change.deposed);
+        // A copy in another state goes beside whatever becomes of the object.
+        let copy = change.reason == Reason::LeftBehind;
+        let removed = is_removal(change.action);
+        let what = (&change.member, removed, &change.deposed, copy);
         if !seen.insert(what) {
             found.push(format!("{}: is changed twice", change.member));
         }

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::plan::driver;
 use crate::plan::session::{NodeKind, ProviderStatus, Ready};
 use crate::plan::work::state_diagnostics;
-use crate::provider::{ImportRequest, Mode};
+use crate::provider::{Identifier, ImportRequest, Mode};
 use crate::state::{IntentId, OpenIntent, Outcome, ProviderRecord, StateStore, StoredObject};
 
 /// An operation in doubt, with all it takes to settle it.
@@ -43,7 +43,7 @@ impl Engine {
         let type_name = &doubt.open.intent.type_name;
         let request = ImportRequest {
             type_name,
-            id,
+            object: &Identifier::Id(id.to_owned()),
             inputs: &inputs,
         };
         let imported = ready.configured.import(request).await;

@@ -47,7 +47,7 @@ pub enum Refresh {
 
 /// What is looked at: components with everything below them; what those depend on comes along.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection(Vec<MemberPath>);
+pub struct Selection(Option<Vec<MemberPath>>);
 
 impl Selection {
     /// Everything.
@@ -57,29 +57,42 @@ impl Selection {
 
     /// These components; everything, if there are none.
     pub fn members(members: impl IntoIterator<Item = MemberPath>) -> Self {
-        Self(members.into_iter().collect())
+        let members: Vec<_> = members.into_iter().collect();
+        Self((!members.is_empty()).then_some(members))
+    }
+
+    /// Nothing but what is asked for on the way.
+    pub fn nothing() -> Self {
+        Self(Some(Vec::new()))
     }
 
     /// Whether it is everything.
     pub fn is_all(&self) -> bool {
-        self.0.is_empty() || self.0.iter().any(MemberPath::is_root)
+        match &self.0 {
+            None => true,
+            Some(members) => members.iter().any(MemberPath::is_root),
+        }
     }
 
     /// Whether a component is one of those, or below one.
     pub fn covers(&self, path: &MemberPath) -> bool {
-        self.is_all() || self.0.iter().any(|member| path.is_within(member))
+        self.is_all() || self.chosen().iter().any(|member| path.is_within(member))
     }
 
     /// Whether a component is one of those itself.
     pub fn names(&self, path: &MemberPath) -> bool {
-        self.0.contains(path)
+        self.chosen().contains(path)
+    }
+
+    fn chosen(&self) -> &[MemberPath] {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// The components to start from.
     pub fn targets(&self) -> Vec<MemberPath> {
         match self.is_all() {
             true => vec![MemberPath::root()],
-            false => self.0.clone(),
+            false => self.chosen().to_vec(),
         }
     }
 }

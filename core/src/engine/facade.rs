@@ -257,6 +257,9 @@ impl Engine {
     /// Ends all providers and gives up all states. To be called at the end of every run.
     pub async fn close(&mut self) -> Diagnostics {
         let mut diagnostics = Diagnostics::default();
+        self.tools.evaluator.close().await;
+        // Those who opened them have to be there still.
+        diagnostics.extend(self.session.ephemerals.close().await);
         for provider in &self.session.providers {
             if let crate::plan::session::ProviderStatus::Ready(ready) = &provider.status {
                 ready.configured.close().await;

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nixops4_proto::evaluator::ProviderProgram;
+use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
 
 use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostics};
@@ -15,9 +15,13 @@ use crate::value::Value;
 /// Starts providers.
 #[async_trait]
 pub trait ProviderFactory: Send + Sync + Debug {
-    /// Makes ready to ask a provider instance; `id` is its name, for messages.
-    async fn open(&self, id: &str, program: &ProviderProgram)
-    -> Result<Arc<dyn Provider>, Failure>;
+    /// Makes ready to ask a provider instance, within its limits; `id` is its name, for messages.
+    async fn open(
+        &self,
+        id: &str,
+        program: &ProviderProgram,
+        limits: &ProviderLimits,
+    ) -> Result<Arc<dyn Provider>, Failure>;
 }
 
 /// A state, with warnings, or why it cannot be opened.
@@ -28,6 +32,9 @@ pub type StoreResult = Result<Diagnosed<Arc<dyn StateStore>>, Diagnostics>;
 pub trait StateFactory: Send + Sync + Debug {
     /// The state that holds where no component names a handler.
     async fn open_default(&self, access: StateAccess) -> StoreResult;
+
+    /// Whether the default state exists already.
+    fn has_default(&self) -> bool;
 
     /// The state that a resource handles.
     async fn open(&self, handler: StateHandler, access: StateAccess) -> StoreResult;
@@ -51,6 +58,8 @@ pub struct StateHandler {
     pub provider: String,
     /// How the provider's program is found.
     pub program: ProviderProgram,
+    /// How much may be asked of it at once.
+    pub limits: ProviderLimits,
     /// The provider, if it is not the built-in one (whose files are opened without it).
     pub configured: Option<Arc<dyn ConfiguredProvider>>,
     /// The provider's name for the resource's type.

@@ -86,7 +86,9 @@ async fn start(
     handler: &StateHandler,
     config: &Value,
 ) -> Result<Arc<dyn ConfiguredProvider>, Failure> {
-    let provider = providers.open(&handler.provider, &handler.program).await?;
+    let provider = providers
+        .open(&handler.provider, &handler.program, &handler.limits)
+        .await?;
     Ok(provider.configure(config).await?.value)
 }
 
@@ -244,6 +246,7 @@ fn describe(
         member: member.clone(),
         provider: provider.id.clone(),
         program: provider.program.clone(),
+        limits: provider.limits.clone(),
         configured: None,
         type_name: resource.type_name.clone(),
         inputs,

@@ -9,6 +9,7 @@
 //! process may die at any line: from then on every call gives the same [`EvaluateError::Died`].
 
 mod error;
+mod functions;
 mod process;
 pub(crate) mod spawn;
 
@@ -16,10 +17,13 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 pub use error::{Death, EvaluateError, from_eval_error};
+pub use functions::{Functions, ProviderFunctions};
 use nixops4_proto::evaluator::{
-    Eval, Load, Locate, Position, ProviderInstance, ResourceOutputs, Subject, Walk, WalkItem,
+    Configure, DescribeOperation, Eval, EvalSource, ListOperations, ListProviders, Load, Locate,
+    OperationDescription, OperationHead, OperationsListed, Position, ProviderInstance,
+    ProvidersListed, ResourceOutputs, Subject, Walk, WalkItem,
 };
-pub use process::{EvaluatorProcess, EvaluatorProgram};
+pub use process::{EvaluatorProcess, EvaluatorProgram, Traces};
 use tokio::sync::mpsc;
 
 use crate::AttrPath;
@@ -40,6 +44,9 @@ pub trait Evaluate: Send + Sync + Debug {
     /// Describes a provider instance again.
     async fn provider(&self, id: &str) -> Result<ProviderInstance, EvaluateError>;
 
+    /// The provider instances that a component and those below it declare.
+    async fn providers(&self, ask: ListProviders) -> Result<ProvidersListed, EvaluateError>;
+
     /// Tells the outputs of resources.
     async fn set_outputs(&self, outputs: Vec<ResourceOutputs>) -> Result<(), EvaluateError>;
 
@@ -50,8 +57,33 @@ pub trait Evaluate: Send + Sync + Debug {
         path: &AttrPath,
     ) -> Result<Option<Position>, EvaluateError>;
 
-    /// Evaluates an expression on its own, and prints it.
-    async fn eval(&self, eval: Eval) -> Result<String, EvaluateError>;
+    /// The operations of a component and of those below it, with what could not be told.
+    async fn operations(
+        &self,
+        ask: ListOperations,
+    ) -> Result<(Vec<OperationHead>, OperationsListed), EvaluateError>;
+
+    /// What an operation does.
+    async fn operation(
+        &self,
+        ask: DescribeOperation,
+    ) -> Result<OperationDescription, EvaluateError>;
+
+    /// Says how to evaluate from now on.
+    async fn configure(&self, configure: Configure) -> Result<(), EvaluateError>;
+
+    /// Evaluates an expression on its own; what is printed of it goes to `printed`, piece by piece.
+    async fn eval(
+        &self,
+        eval: Eval,
+        printed: mpsc::UnboundedSender<String>,
+    ) -> Result<(), EvaluateError>;
+
+    /// Ends what was asked before: whoever still waits gets an error soon.
+    async fn cancel(&self) -> Result<(), EvaluateError>;
+
+    /// Ends what was started to answer its calls. To be called at the end of every run.
+    async fn close(&self) {}
 }
 
 /// What a question is about, for the message when the evaluator dies over it.
@@ -71,10 +103,24 @@ fn describe_walk(walk: &Walk) -> String {
     }
 }
 
+fn describe_eval(eval: &Eval) -> String {
+    match &eval.source {
+        EvalSource::File(path) => format!("the file {}", path.display()),
+        EvalSource::Expr { text, .. } => {
+            let line = text.lines().next().unwrap_or_default();
+            match line.char_indices().nth(60) {
+                Some((end, _)) => format!("the expression `{}…`", &line[..end]),
+                None => format!("the expression `{line}`"),
+            }
+        }
+    }
+}
+
 fn describe_locate(locate: &Locate) -> String {
     match &locate.subject {
         Subject::Inputs(member) => format!("the position of an input of {member}"),
         Subject::Type(member) => format!("the position of the type of {member}"),
         Subject::ProviderConfig(id) => format!("the position of the configuration of {id}"),
+        Subject::Operation(step) => format!("the position of an input of {}", step.operation),
     }
 }

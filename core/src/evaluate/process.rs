@@ -1,8 +1,8 @@
 //! [`EvaluatorProcess`]: the client of the evaluator process.
 //!
-//! Three tasks serve it: one writes requests (so that a dropped caller never leaves half a line),
-//! one reads answers and hands them to whoever waits, one keeps the last lines of standard error.
-//! When the output ends, the reader notes how the process ended and fails everything that waits.
+//! Four tasks serve it: one writes requests (so that a dropped caller never leaves half a line),
+//! one reads answers and hands them to whoever waits, one answers what the evaluator asks back, and
+//! one keeps the last lines of standard error. When the output ends, the reader notes how the process ended and fails everything that waits.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -11,19 +11,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use nixops4_proto::evaluator::{
-    DescribeProvider, Eval, EvalError, Hello, Load, Locate, Method, PROTOCOL_VERSION, Position,
-    ProviderInstance, ResourceOutputs, SetOutputs, Subject, Walk,
+    Cancel, Configure, DescribeOperation, DescribeProvider, Eval, EvalError, Hello, ListOperations,
+    ListProviders, Load, Locate, Method, OperationDescription, OperationHead, OperationsListed,
+    PROTOCOL_VERSION, Position, Printed, ProviderInstance, ProvidersListed, ResourceOutputs,
+    SetOutputs, Subject, Walk,
 };
+use nixops4_proto::functions::{Answer, AnswerLine, Call, FunctionError};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::{Death, EvaluateError};
 use super::spawn::{Minder, describe_status, spawn};
-use super::{Evaluate, WalkSender, describe_locate, describe_walk};
+use super::{Evaluate, Functions, WalkSender, describe_eval, describe_locate, describe_walk};
 use crate::AttrPath;
 
 /// How many lines of standard error are kept for the message when the process dies.
@@ -36,6 +39,27 @@ pub struct EvaluatorProgram {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
+    /// Takes what evaluated text says with `builtins.trace`.
+    pub traces: Traces,
+}
+
+type TakeText = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Takes what evaluated text says; drops it, by default.
+#[derive(Clone, Default)]
+pub struct Traces(Option<TakeText>);
+
+impl Traces {
+    /// Calls `take` with each message.
+    pub fn to(take: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(take)))
+    }
+}
+
+impl std::fmt::Debug for Traces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Traces")
+    }
 }
 
 /// A running evaluator.
@@ -45,6 +69,7 @@ pub struct EvaluatorProcess {
     requests: mpsc::UnboundedSender<Vec<u8>>,
     tasks: Vec<JoinHandle<()>>,
     pid: Option<u32>,
+    functions: Option<Arc<dyn Functions>>,
     _minder: Option<Minder>,
 }
 
@@ -52,6 +77,9 @@ pub struct EvaluatorProcess {
 struct Shared {
     state: Mutex<State>,
     last_words: Mutex<VecDeque<String>>,
+    /// Someone wants the process to end at once.
+    kill: Notify,
+    traces: Traces,
 }
 
 #[derive(Debug, Default)]
@@ -87,7 +115,10 @@ struct Line<'a> {
     item: Option<&'a RawValue>,
     #[serde(borrow)]
     result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    call: Option<&'a RawValue>,
     error: Option<EvalError>,
+    trace: Option<String>,
 }
 
 impl Shared {
@@ -102,18 +133,29 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands a line to whoever waits for it.
-    fn receive(&self, line: &[u8]) -> Result<(), String> {
+    /// Hands a line to whoever waits for it; gives a call, which is to be answered.
+    fn receive(&self, line: &[u8]) -> Result<Option<(u64, Call)>, String> {
         let malformed = |error: serde_json::Error| {
             let text: String = String::from_utf8_lossy(line).chars().take(200).collect();
             format!("{error} in the line {text}")
         };
         let line_: Line<'_> = serde_json::from_slice(line).map_err(malformed)?;
+        if let Some(trace) = line_.trace {
+            if let Some(take) = &self.traces.0 {
+                take(&trace);
+            }
+            return Ok(None);
+        }
         let mut state = self.state();
         let unasked = || format!("an answer to the request {}, which was not made", line_.id);
         if let Some(item) = line_.item {
             let pending = state.pending.get_mut(&line_.id).ok_or_else(unasked)?;
-            return (pending.item)(item).map_err(malformed);
+            return (pending.item)(item).map(|()| None).map_err(malformed);
+        }
+        if let Some(call) = line_.call {
+            state.pending.get(&line_.id).ok_or_else(unasked)?;
+            let call = serde_json::from_str(call.get()).map_err(malformed)?;
+            return Ok(Some((line_.id, call)));
         }
         let answer = match (line_.result, line_.error) {
             (Some(result), None) => Ok(result.to_owned()),
@@ -124,7 +166,7 @@ impl Shared {
         drop(state);
         // Whoever asked may have gone away.
         let _ = pending.answer.send(answer);
-        Ok(())
+        Ok(None)
     }
 
     /// Notes that nothing more will come, and fails whoever waits.
@@ -150,8 +192,12 @@ impl Shared {
 }
 
 impl EvaluatorProcess {
-    /// Starts the process and agrees on a version.
-    pub async fn start(program: &EvaluatorProgram) -> Result<Self, EvaluateError> {
+    /// Starts the process and agrees on a version. Without `functions`, text that calls those of
+    /// providers is in error.
+    pub async fn start(
+        program: &EvaluatorProgram,
+        functions: Option<Arc<dyn Functions>>,
+    ) -> Result<Self, EvaluateError> {
         let mut command = Command::new(&program.program);
         command.args(&program.args);
         let start_error = |error| EvaluateError::Start {
@@ -164,7 +210,11 @@ impl EvaluatorProcess {
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take().ok_or_else(missing)?;
         let pid = child.id();
-        let mut this = Self::over(stdin, stdout, stderr, Some(child));
+        let shared = Shared {
+            traces: program.traces.clone(),
+            ..Shared::default()
+        };
+        let mut this = Self::over(shared, stdin, stdout, stderr, Some(child), functions);
         this.pid = pid;
         this._minder = Some(minder);
         this.hello().await?;
@@ -173,25 +223,36 @@ impl EvaluatorProcess {
 
     /// A client over streams; `child` is waited for when the output ends.
     fn over(
+        shared: Shared,
         stdin: impl AsyncWrite + Send + Unpin + 'static,
         stdout: impl AsyncRead + Send + Unpin + 'static,
         stderr: impl AsyncRead + Send + Unpin + 'static,
         child: Option<Child>,
+        functions: Option<Arc<dyn Functions>>,
     ) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(shared);
         let (requests, to_write) = mpsc::unbounded_channel();
+        // There is one call at a time.
+        let (calls, to_answer) = mpsc::unbounded_channel();
         let words = tokio::spawn(keep_last_words(shared.clone(), stderr));
         let tasks = vec![
             tokio::spawn(write_requests(to_write, stdin)),
-            tokio::spawn(read_answers(shared.clone(), stdout, child, words)),
+            tokio::spawn(read_answers(shared.clone(), stdout, child, words, calls)),
+            tokio::spawn(answer_calls(functions.clone(), to_answer, requests.clone())),
         ];
         Self {
             shared,
             requests,
             tasks,
             pid: None,
+            functions,
             _minder: None,
         }
+    }
+
+    /// Ends the process, whatever it is doing: whoever waits for it is told so.
+    pub fn kill(&self) {
+        self.shared.kill.notify_one();
     }
 
     /// The process id, for messages and tests.
@@ -284,20 +345,32 @@ async fn write_requests(
 async fn read_answers(
     shared: Arc<Shared>,
     stdout: impl AsyncRead + Unpin,
-    child: Option<Child>,
+    mut child: Option<Child>,
     words: JoinHandle<()>,
+    calls: mpsc::UnboundedSender<(u64, Call)>,
 ) {
     let mut stdout = BufReader::with_capacity(256 * 1024, stdout);
     let mut line = Vec::new();
     let broken = loop {
         line.clear();
-        match stdout.read_until(b'\n', &mut line).await {
+        let read = tokio::select! {
+            read = stdout.read_until(b'\n', &mut line) => read,
+            () = shared.kill.notified() => {
+                // Nothing that it still says would be true.
+                child.as_mut().map(|child| child.start_kill());
+                break None;
+            }
+        };
+        match read {
             Ok(0) | Err(_) => break None,
             Ok(_) if line.last() != Some(&b'\n') => break None,
             Ok(_) => {}
         }
-        if let Err(what) = shared.receive(&line) {
-            break Some(what);
+        match shared.receive(&line) {
+            // Whoever answers lives as long as this.
+            Ok(Some(call)) => drop(calls.send(call)),
+            Ok(None) => {}
+            Err(what) => break Some(what),
         }
     };
     let how = match child {
@@ -307,6 +380,27 @@ async fn read_answers(
     // The last words are what standard error still holds; a grandchild may keep it open.
     let _ = tokio::time::timeout(std::time::Duration::from_millis(500), words).await;
     shared.end(how, broken);
+}
+
+/// Answers what the evaluator asks back, in the midst of its requests.
+async fn answer_calls(
+    functions: Option<Arc<dyn Functions>>,
+    mut calls: mpsc::UnboundedReceiver<(u64, Call)>,
+    lines: mpsc::UnboundedSender<Vec<u8>>,
+) {
+    while let Some((id, call)) = calls.recv().await {
+        let answer = match &functions {
+            Some(functions) => functions.answer(call).await,
+            None => Answer::Error(FunctionError {
+                message: "functions of providers cannot be called here".to_owned(),
+                ..FunctionError::default()
+            }),
+        };
+        if let Ok(mut line) = serde_json::to_vec(&AnswerLine { id, answer }) {
+            line.push(b'\n');
+            let _ = lines.send(line);
+        }
+    }
 }
 
 /// Waits for a process whose output has ended, and ends it if it does not end by itself.
@@ -374,9 +468,65 @@ impl Evaluate for EvaluatorProcess {
         Ok(self.ask(locate, doing, |()| {}).await?.position)
     }
 
-    async fn eval(&self, eval: Eval) -> Result<String, EvaluateError> {
-        let doing = "an expression".to_owned();
-        Ok(self.ask(eval, doing, |()| {}).await?.text)
+    async fn providers(&self, ask: ListProviders) -> Result<ProvidersListed, EvaluateError> {
+        self.ask(ask, "the providers".to_owned(), |()| {}).await
+    }
+
+    async fn operations(
+        &self,
+        ask: ListOperations,
+    ) -> Result<(Vec<OperationHead>, OperationsListed), EvaluateError> {
+        let doing = match ask.path.is_root() {
+            true => "the operations".to_owned(),
+            false => format!("the operations of {}", ask.path),
+        };
+        let (heads, mut items) = mpsc::unbounded_channel();
+        let listed = self
+            .ask(ask, doing, move |head| drop(heads.send(head)))
+            .await?;
+        let mut found = Vec::new();
+        while let Ok(head) = items.try_recv() {
+            found.push(head);
+        }
+        Ok((found, listed))
+    }
+
+    async fn operation(
+        &self,
+        ask: DescribeOperation,
+    ) -> Result<OperationDescription, EvaluateError> {
+        let doing = format!("the operation {} of {}", ask.name, ask.member);
+        self.ask(ask, doing, |()| {}).await
+    }
+
+    async fn configure(&self, configure: Configure) -> Result<(), EvaluateError> {
+        let doing = "the settings".to_owned();
+        self.ask(configure, doing, |()| {}).await?;
+        Ok(())
+    }
+
+    async fn eval(
+        &self,
+        eval: Eval,
+        printed: mpsc::UnboundedSender<String>,
+    ) -> Result<(), EvaluateError> {
+        let doing = describe_eval(&eval);
+        // Whoever asked may have lost interest.
+        let print = move |item: Printed| drop(printed.send(item.text));
+        self.ask(eval, doing, print).await?;
+        Ok(())
+    }
+
+    async fn cancel(&self) -> Result<(), EvaluateError> {
+        self.ask(Cancel {}, "a cancellation".to_owned(), |()| {})
+            .await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        if let Some(functions) = &self.functions {
+            functions.close().await;
+        }
     }
 }
 

@@ -73,6 +73,7 @@ impl Session {
                 change.reason,
                 super::Reason::Import(_) | super::Reason::Moved
             ) && (change.moved_from.is_some()
+                || change.moved_state.is_some()
                 || matches!(change.reason, super::Reason::Import(_)))
     }
 
@@ -155,8 +156,14 @@ impl Session {
                 basis.insert((store, member.clone()), entry);
             };
             add(&node.path);
-            if let Some(from) = &resource.moved_from {
-                add(from);
+            let from = resource.moved_from.as_ref().unwrap_or(&node.path);
+            match resource.from_store.map(|id| (id, &self.stores[id].status)) {
+                None => add(from),
+                Some((id, StoreStatus::Ready(contents))) => {
+                    let entry = contents.snapshot.resource(from).cloned();
+                    basis.insert((id, from.clone()), entry);
+                }
+                Some(_) => {}
             }
         }
         let basis = basis.into_iter().map(|((store, member), entry)| Basis {

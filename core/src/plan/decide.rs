@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use nixops4_proto::evaluator::Subject;
 
+use super::ephemeral::unknown_outputs_of;
 use super::model::{Change, DeferReason, Reason};
-use super::session::{NodeId, NodeKind, Prior, ResourceNode, Session, Status};
+use super::session::{Node, NodeId, NodeKind, Prior, ResourceNode, Session, Status};
 use super::values::{has_drifted, same};
 use super::work::{PlanWork, Work};
 use crate::diagnostic::{Diagnosed, Diagnostic};
-use crate::provider::{
-    Action, Failure, Mode, PlannedChange, ProviderResult, ResourceState, ResourceType,
-};
+use crate::provider::{Action, Failure, Mode, PlannedChange, ProviderResult, ResourceState};
 use crate::value::Value;
 use crate::{MemberPath, OutputRef};
 
@@ -44,13 +43,14 @@ impl Session {
         if !resource.inputs_ready || resource.resource_type.is_none() || resource.busy {
             return;
         }
-        match resource.declared.mode {
+        let misplaced = self.misplaced(id, &resource.inputs);
+        if misplaced.has_errors() {
+            return self.fail(id, misplaced);
+        }
+        match self.resource(id).declared.mode {
             Mode::Managed => self.plan_managed(id),
             Mode::Data => self.plan_data(id),
-            Mode::Ephemeral => {
-                let text = "ephemeral resources cannot be opened by this version";
-                self.fail(id, Diagnostic::error(text));
-            }
+            Mode::Ephemeral => self.plan_ephemeral(id),
         }
     }
 
@@ -62,11 +62,14 @@ impl Session {
         match &resource.prior {
             Prior::NotAsked | Prior::Asked => {}
             Prior::ToImport => {
+                let Some(object) = resource.import.clone() else {
+                    return;
+                };
                 let work = Work::Import {
                     node: id,
                     ready,
                     type_name: resource.declared.type_name.clone(),
-                    id: resource.declared.import_id.clone().unwrap_or_default(),
+                    object,
                     inputs: resource.inputs.clone(),
                 };
                 self.resource_mut(id).prior = Prior::Asked;
@@ -90,7 +93,7 @@ impl Session {
         }
     }
 
-    fn hand_over(&mut self, id: NodeId, work: Work) {
+    pub(crate) fn hand_over(&mut self, id: NodeId, work: Work) {
         self.nodes[id].status = Status::Planning;
         self.resource_mut(id).busy = true;
         self.work.push_back(work);
@@ -119,8 +122,9 @@ impl Session {
             self.parked.push(id);
             return;
         }
+        let known = self.resource(id).inputs.is_wholly_known();
+        let now = known && self.pending_dependency(id).is_none();
         let resource = self.resource(id);
-        let now = resource.inputs.is_wholly_known() && self.pending_dependency(id).is_none();
         let work = Work::ReadData {
             node: id,
             ready,
@@ -132,17 +136,26 @@ impl Session {
     }
 
     /// Whether it is known what happens to everything that a resource is to come after.
-    fn order_settled(&self, id: NodeId) -> bool {
-        let after = &self.resource(id).declared.depends_on;
+    pub(crate) fn order_settled(&mut self, id: NodeId) -> bool {
+        let after = self.resource(id).declared.depends_on.clone();
         after.iter().all(|path| match self.node_at(path) {
             // It is what the evaluator is about to tell, or never will: see `settle`.
             None => !self.selection.covers(path),
             Some(node) if node.status.is_open() => false,
-            Some(_) => self
-                .nodes
-                .iter()
-                .all(|n| !n.path.is_within(path) || !n.status.is_open()),
+            Some(_) => self.first_open_within(path).is_none(),
         })
+    }
+
+    /// A component at or below a path of which it is not known yet what happens to it. What has
+    /// been found settled stays so in a wave and is not looked at again, so however many ask, the
+    /// nodes are gone through once for a path.
+    fn first_open_within(&mut self, path: &MemberPath) -> Option<NodeId> {
+        let open = |node: &Node| node.path.is_within(path) && node.status.is_open();
+        let from = self.settled_below.get(path).copied().unwrap_or_default();
+        let found = (from..self.nodes.len()).find(|&id| open(&self.nodes[id]));
+        let until = found.unwrap_or(self.nodes.len());
+        self.settled_below.insert(path.clone(), until);
+        found
     }
 
     /// Looks again at data sources that come after others.
@@ -153,32 +166,36 @@ impl Session {
     }
 
     /// A member that is to change and that this data source depends on.
-    fn pending_dependency(&self, id: NodeId) -> Option<MemberPath> {
+    pub(crate) fn pending_dependency(&mut self, id: NodeId) -> Option<MemberPath> {
         let resource = self.resource(id);
         let provenance = resource.inputs.all_provenance();
         let members = provenance.iter().map(|output| &output.member);
         let direct: BTreeSet<_> = members.chain(&resource.declared.depends_on).collect();
-        let changes = |node: &&super::session::Node| match &node.status {
-            Status::Planned(change) => change.action != Action::NoOp,
-            Status::Settled => false,
-            _ => matches!(node.kind, NodeKind::Resource),
-        };
-        let within = |path: &&MemberPath| direct.iter().any(|after| path.is_within(after));
         // Almost always there are no composites among them, and looking each up is enough.
         let found = direct
             .iter()
-            .find_map(|path| self.node_at(path).filter(changes));
-        let below = || {
-            let composite = |path: &&&MemberPath| {
-                self.node_at(path)
-                    .is_some_and(|node| matches!(node.kind, NodeKind::Composite(_)))
-            };
-            direct.iter().find(composite)?;
-            self.nodes
-                .iter()
-                .find(|node| within(&&node.path) && changes(node))
+            .find_map(|path| self.node_at(path).filter(|node| is_to_change(node)));
+        if let Some(node) = found {
+            return Some(node.path.clone());
+        }
+        let is_composite = |path: &&MemberPath| {
+            self.node_at(path)
+                .is_some_and(|node| matches!(node.kind, NodeKind::Composite(_)))
         };
-        found.or_else(below).map(|node| node.path.clone())
+        let composites: Vec<_> = direct.into_iter().filter(is_composite).cloned().collect();
+        let mut composites = composites.iter();
+        let found = composites.find_map(|path| self.first_change_within(path))?;
+        Some(self.nodes[found].path.clone())
+    }
+
+    /// A component below a settled path that is to change; as [`Self::first_open_within`].
+    fn first_change_within(&mut self, path: &MemberPath) -> Option<NodeId> {
+        let changes = |node: &Node| node.path.is_within(path) && is_to_change(node);
+        let from = self.unchanged_below.get(path).copied().unwrap_or_default();
+        let found = (from..self.nodes.len()).find(|&id| changes(&self.nodes[id]));
+        let until = found.unwrap_or(self.nodes.len());
+        self.unchanged_below.insert(path.clone(), until);
+        found
     }
 
     /// A data source has been read, or only checked because it cannot be read yet.
@@ -249,7 +266,7 @@ impl Session {
         self.settle_change(id, reason, value);
     }
 
-    fn settle_change(&mut self, id: NodeId, reason: Reason, planned: PlannedChange) {
+    pub(crate) fn settle_change(&mut self, id: NodeId, reason: Reason, planned: PlannedChange) {
         let orphan = matches!(self.nodes[id].kind, NodeKind::Orphan);
         let depends_on = match orphan {
             true => BTreeSet::new(),
@@ -279,6 +296,7 @@ impl Session {
             depended_on: depended_on.unwrap_or_default(),
             create_before_destroy: lifecycle.create_before_destroy,
             moved_from: resource.moved_from.clone(),
+            moved_state: self.state_move(id),
             deposed: resource.deposed.clone(),
             position: node.position.clone(),
             planned,
@@ -328,8 +346,8 @@ impl Session {
             _ => return Reason::New,
         };
         let import = || {
-            let id = resource.declared.import_id.clone();
-            Reason::Import(id.unwrap_or_default())
+            let object = resource.import.as_ref();
+            Reason::Import(object.map(ToString::to_string).unwrap_or_default())
         };
         match planned.action {
             Action::Replace if prior.tainted => Reason::Tainted,
@@ -416,11 +434,11 @@ impl Session {
     }
 }
 
-/// Outputs of which nothing is known but, where the type fixes them, their names.
-fn unknown_outputs_of(resource: &ResourceNode) -> Value {
-    let names = |t: &ResourceType| t.outputs.clone();
-    match resource.resource_type.as_deref().and_then(names) {
-        Some(names) => Value::attrs(names.into_iter().map(|name| (name, Value::unknown()))),
-        None => Value::unknown(),
+/// Whether something is to be done about a component, or it is not known what.
+fn is_to_change(node: &Node) -> bool {
+    match &node.status {
+        Status::Planned(change) => change.action != Action::NoOp,
+        Status::Settled => false,
+        _ => matches!(node.kind, NodeKind::Resource),
     }
 }

@@ -138,7 +138,7 @@ fn change(
     let sensitive = [before, after]
         .into_iter()
         .flatten()
-        .any(|leaf| leaf.marks.sensitive);
+        .any(|leaf| leaf.marks.sensitive || leaf.marks.ephemeral);
     Some(LeafChange {
         side,
         path: path.clone(),
@@ -153,7 +153,7 @@ fn show(leaf: Option<&Leaf>, sensitive: bool) -> Shown {
         None => Shown::Absent,
         Some(leaf) => match leaf.value.kind {
             Kind::Null => Shown::Absent,
-            _ if sensitive || leaf.marks.sensitive => Shown::Sensitive,
+            _ if sensitive => Shown::Sensitive,
             Kind::Unknown => Shown::Unknown(leaf.provenance.iter().cloned().collect()),
             _ => Shown::Value(leaf.value.clone()),
         },

@@ -214,6 +214,7 @@ impl Driver<'_> {
             Done::Imported(id, result) => session.imported(id, result),
             Done::Planned(id, result) => session.planned(id, result),
             Done::DataRead(id, result) => session.data_read(id, result),
+            Done::EphemeralOpened(id, result) => session.ephemeral_opened(id, result),
         }
     }
 }

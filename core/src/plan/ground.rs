@@ -69,6 +69,7 @@ impl Session {
                 id: provider.instance.id.clone(),
                 program: provider.instance.program.clone(),
                 config: provider.config.clone(),
+                limits: provider.instance.limits.clone(),
             }));
         }
     }
@@ -235,7 +236,7 @@ impl Session {
         if may_handle && (named || !if_named) {
             return self.is_handler(id);
         }
-        if named || self.destroy {
+        if named || (self.destroy && is_managed(self.resource(id))) {
             return self.is_no_handler(id);
         }
         if may_handle && !told {
@@ -301,13 +302,23 @@ impl Session {
         }
         let entry = contents.snapshot.resource(path).cloned();
         let current = entry.as_ref().and_then(|entry| entry.current.clone());
+        let nowhere_else = self.evaluated && self.stores.len() == 1;
+        let taken_over = self.import.as_ref().map(|(member, _)| member);
+        if let (Some(current), true) = (&current, taken_over == Some(path)) {
+            let text = format!(
+                "{path} has an object already, a {}",
+                current.state.type_name
+            );
+            return self.fail(id, Diagnostic::error(text));
+        }
         let resource = self.resource_mut(id);
         resource.entry = entry;
         resource.object = current;
         match (&resource.object, resource.declared.formerly.is_empty()) {
             (Some(_), _) => self.read_prior(id),
-            (None, true) => self.no_prior(id),
-            (None, false) => self.movers.push(id),
+            // Another state may have it, as long as not all are known.
+            (None, true) if nowhere_else => self.no_prior(id),
+            (None, _) => self.movers.push(id),
         }
     }
 
@@ -315,7 +326,7 @@ impl Session {
     pub(crate) fn no_prior(&mut self, id: NodeId) {
         let resource = self.resource_mut(id);
         // An import is told the inputs, and so comes after them.
-        resource.prior = match resource.declared.import_id {
+        resource.prior = match resource.import {
             None => Prior::Known(None),
             Some(_) => Prior::ToImport,
         };
@@ -329,7 +340,13 @@ impl Session {
             return self.no_prior(id);
         };
         let orphan = matches!(self.nodes[id].kind, NodeKind::Orphan);
-        if !orphan && is_other_type(&object, resource, &self.providers[resource.provider]) {
+        if resource.copy {
+            self.resource_mut(id).prior = Prior::Known(None);
+            return self.maybe_plan(id);
+        }
+        let other = !orphan && is_other_type(&object, resource, &self.providers[resource.provider]);
+        let becomes = (other && self.was_other(id)).then(|| resource.declared.type_name.clone());
+        if other && becomes.is_none() {
             // What there is, is deleted by who made it, and what is wanted is planned as new.
             let store = resource.store;
             let path = self.nodes[id].path.clone();
@@ -346,6 +363,7 @@ impl Session {
             ready,
             object,
             refresh: self.refresh,
+            becomes,
         }));
     }
 
@@ -362,7 +380,17 @@ impl Session {
                 self.resource_mut(id).prior = Prior::Known(value.map(Arc::new));
                 self.maybe_plan(id);
             }
-            Err(failure) => self.fail(id, failure.into_diagnostics()),
+            Err(failure) => {
+                let mut diagnostics = failure.into_diagnostics();
+                let resource = self.resource(id);
+                let provider = &self.providers[resource.provider];
+                let object = resource.object.as_deref();
+                let orphan = matches!(self.nodes[id].kind, NodeKind::Orphan);
+                if !orphan && object.is_some_and(|o| is_other_type(o, resource, provider)) {
+                    diagnostics = self.cannot_become(id, diagnostics);
+                }
+                self.fail(id, diagnostics);
+            }
         }
     }
 }

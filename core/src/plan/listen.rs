@@ -8,6 +8,7 @@ use nixops4_proto::evaluator::{
     WalkItem,
 };
 
+use super::ephemeral::is_ephemeral;
 use super::model::DeferReason;
 use super::session::{
     NodeId, NodeKind, ProviderKey, ProviderNode, ProviderStatus, ResourceNode, Session, Status,
@@ -15,7 +16,7 @@ use super::session::{
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::evaluate::from_eval_error;
-use crate::provider::Mode;
+use crate::provider::{Identifier, Mode};
 use crate::value::{Value, WireError};
 use crate::{MemberPath, OutputRef};
 
@@ -29,6 +30,10 @@ impl Session {
     }
 
     fn heard_component(&mut self, component: Component) {
+        if self.is_below_failed(&component.path) {
+            // Its very name may be a secret.
+            return;
+        }
         let id = self.node_of(&component.path);
         let refs = component.refs;
         let node = &mut self.nodes[id];
@@ -47,12 +52,41 @@ impl Session {
     }
 
     fn heard_composite(&mut self, id: NodeId, composite: Composite, refs: &[OutputRef]) {
+        let structure = pick(&composite.from, refs);
+        if let Some(diagnostic) = self.ephemeral_names(&structure) {
+            return self.refuse(id, diagnostic);
+        }
         let node = &mut self.nodes[id];
-        node.structure = pick(&composite.from, refs);
+        node.structure = structure;
         node.status = Status::Settled;
         let state = composite.state.clone();
         self.nodes[id].kind = NodeKind::Composite(composite);
         self.heard_state(id, &state);
+    }
+
+    /// Does not take a component at its word.
+    fn refuse(&mut self, id: NodeId, diagnostic: Diagnostic) {
+        let node = &mut self.nodes[id];
+        node.kind = NodeKind::Failed;
+        node.status = Status::Failed;
+        let diagnostic = Diagnostic {
+            member: Some(node.path.clone()),
+            position: node.position.clone(),
+            ..diagnostic
+        };
+        self.complain(None, diagnostic);
+    }
+
+    fn is_below_failed(&self, path: &MemberPath) -> bool {
+        let mut at = path.parent();
+        while let Some(above) = at {
+            let node = self.node_at(&above);
+            if node.is_some_and(|node| matches!(node.kind, NodeKind::Failed)) {
+                return true;
+            }
+            at = above.parent();
+        }
+        false
     }
 
     fn heard_unknown(&mut self, id: NodeId, what: String, from: &[u32], refs: &[OutputRef]) {
@@ -105,16 +139,34 @@ impl Session {
         node.structure = pick(&declared.from, refs);
         node.kind = NodeKind::Resource;
         let resource = node.resource.get_or_insert_default();
+        let identity = declared.import_identity.as_ref();
+        let identity = identity.and_then(|tree| Value::from_tree(tree, refs).ok());
+        resource.import = match (&declared.import_id, identity) {
+            (Some(id), _) => Some(Identifier::Id(id.clone())),
+            (None, identity) => identity.map(|value| Identifier::Identity(value.to_plain_json())),
+        };
         resource.declared = Resource {
             // It is kept as a value, which is smaller.
             inputs: None,
             ..declared
         };
+        if let Some((member, object)) = &self.import
+            && *member == self.nodes[id].path
+        {
+            let object = object.clone();
+            self.resource_mut(id).import = Some(object);
+        }
+        let resource = self.resource_mut(id);
         resource.has_inputs = asked_for;
         let state = resource.declared.state.clone();
         self.heard_state(id, &state);
-        if self.destroy && !(asked_for && self.is_named_handler(&self.nodes[id].path)) {
+        let ephemeral = is_ephemeral(self.resource(id));
+        let needed = ephemeral || self.is_named_handler(&self.nodes[id].path);
+        if self.destroy && !(asked_for && needed) {
             // It is only asked where its state and its provider are.
+            if ephemeral && self.waiters.contains_key(&self.nodes[id].path) {
+                self.ask_again(id);
+            }
             return;
         }
         let resource = self.resource_mut(id);
@@ -194,6 +246,7 @@ impl Session {
             instance,
             config: Value::null(),
             waits_for: BTreeSet::new(),
+            wanted: false,
             status: ProviderStatus::Open,
             types: Default::default(),
             waiting: Vec::new(),
@@ -308,6 +361,6 @@ impl Session {
             let event = nixops4_proto::events::Event::EvaluationDone { components };
             self.reporter.send(event);
         }
-        self.resolve_movers();
+        self.try_movers();
     }
 }

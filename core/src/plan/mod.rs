@@ -14,6 +14,8 @@
 //! | `ground` | providers, types, and what there is |
 //! | `stores` | states, and what is remembered where |
 //! | `decide` | what is to be done about one resource |
+//! | `configuration` | what providers were last configured with |
+//! | `ephemeral` | what is open only for the length of a run |
 //! | `orphans` | what the deployment has no more |
 //! | `settle` | what cannot be planned, and why; cycles |
 //! | `assemble` | the plan, made of all that |
@@ -27,12 +29,15 @@
 //! it depends on is, many at once, and the walk ends when nothing moves any more.
 
 mod assemble;
+mod configuration;
 mod decide;
 pub mod diff;
 pub(crate) mod driver;
+mod ephemeral;
 mod ground;
-mod listen;
+pub(crate) mod listen;
 mod model;
+mod moves;
 mod orphans;
 pub(crate) mod remembered;
 mod saved;
@@ -45,5 +50,5 @@ pub(crate) mod work;
 
 pub use model::{
     Basis, Change, Counts, DeferReason, Deferred, FailedMember, HeldBack, HoldReason, LeafChange,
-    Plan, Reason, Shown, Side, StateNote,
+    Plan, Reason, Shown, Side, StateMove, StateNote,
 };

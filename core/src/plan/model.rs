@@ -69,7 +69,8 @@ impl Plan {
                 Action::Delete => &mut counts.delete,
                 Action::Read => &mut counts.read,
                 Action::Forget => &mut counts.forget,
-                // Moved, imported as it is: remembered otherwise, but left as it is.
+                Action::NoOp if matches!(change.reason, Reason::Import(_)) => &mut counts.import,
+                // Moved: remembered otherwise, but left as it is.
                 Action::NoOp => &mut counts.remember,
             };
             *count += 1;
@@ -88,7 +89,9 @@ pub struct Counts {
     pub delete: usize,
     pub read: usize,
     pub forget: usize,
-    /// Only what is remembered changes: moved, or imported as it is.
+    /// Taken over as it is.
+    pub import: usize,
+    /// Only what is remembered changes: moved.
     pub remember: usize,
 }
 
@@ -121,10 +124,21 @@ pub struct Change {
     pub create_before_destroy: bool,
     /// Where it was before it moved.
     pub moved_from: Option<MemberPath>,
+    /// The state that it moves from and the one that it moves to.
+    pub moved_state: Option<StateMove>,
     /// An object left over from a replacement, which is deleted: its key in the state.
     pub deposed: Option<DeposedKey>,
     /// Where it is defined.
     pub position: Option<Position>,
+}
+
+/// A resource is to be remembered in another state than it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateMove {
+    /// The state that remembers it: a file, or the path of a state handler.
+    pub from: String,
+    /// The state that is to.
+    pub to: String,
 }
 
 /// Why something is to be done.
@@ -156,8 +170,10 @@ pub enum Reason {
     Deposed,
     /// An existing object is taken over.
     Import(String),
-    /// It is at another place in the deployment.
+    /// It is at another place in the deployment, or remembered in another state.
     Moved,
+    /// Another state remembers it by now.
+    LeftBehind,
     /// A data source whose inputs are not known yet.
     UnknownInputs,
     /// A data source that depends on something that is to change.

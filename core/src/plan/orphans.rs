@@ -1,15 +1,17 @@
 //! What the state remembers and the deployment has no more: looked for once it is known what the
 //! deployment has, and planned for deletion by who made it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nixops4_proto::evaluator::{ProviderInstance, ProviderProgram};
 
+use super::configuration::{completed, incomplete};
 use super::model::{HoldReason, Reason};
+use super::moves::same_object;
 use super::session::{
     Node, NodeId, NodeKind, Prior, ProviderId, ProviderKey, ProviderStatus, ResourceNode, Session,
-    Status, StoreId,
+    Status, StoreId, Waiter,
 };
 use super::work::Work;
 use crate::MemberPath;
@@ -38,7 +40,7 @@ impl Session {
     }
 
     /// Whether a resource that the state remembers is no longer in the deployment.
-    fn is_gone(&self, path: &MemberPath) -> bool {
+    pub(crate) fn is_gone(&self, path: &MemberPath) -> bool {
         if self.destroy {
             return true;
         }
@@ -49,47 +51,27 @@ impl Session {
             )
     }
 
-    /// Looks for resources that have moved here from elsewhere.
-    pub(crate) fn resolve_movers(&mut self) {
-        for id in std::mem::take(&mut self.movers) {
-            if !self.nodes[id].status.is_open() {
-                continue;
-            }
-            match self.former(id) {
-                None => self.no_prior(id),
-                Some((from, object)) => {
-                    let resource = self.resource_mut(id);
-                    resource.object = Some(object);
-                    resource.moved_from = Some(from);
-                    self.read_prior(id);
-                }
-            }
+    /// Adds what is to be deleted, and what has to go before it; looked for when nothing else is
+    /// going on.
+    pub(crate) fn find_deletions(&mut self) {
+        self.find_orphans();
+        while self.pull_in_dependents() {
+            self.find_orphans();
         }
     }
 
-    /// What is remembered under a former path of a resource.
-    fn former(&self, id: NodeId) -> Option<(MemberPath, Arc<StoredObject>)> {
-        let resource = self.resource(id);
-        let (_, contents) = self
-            .contents()
-            .find(|(id, _)| Some(*id) == resource.store)?;
-        let declared = &resource.declared;
-        declared.formerly.iter().find_map(|from| {
-            let object = contents.snapshot.object(from)?;
-            let free = self.is_gone(from) && !contents.in_doubt.contains_key(from);
-            (free && object.state.type_name == declared.type_name)
-                .then(|| (from.clone(), object.clone()))
-        })
-    }
-
-    /// Adds what is to be deleted; looked for when nothing else is going on.
-    pub(crate) fn find_orphans(&mut self) {
+    fn find_orphans(&mut self) {
         let taken: BTreeSet<MemberPath> = self
             .nodes
             .iter()
             .filter_map(|node| node.resource.as_ref()?.moved_from.clone())
             .collect();
         let mut found = Vec::new();
+        // What one state remembers another may, too, where a move was cut off; of what is gone, the
+        // first counts.
+        let several = self.contents().count() > 1;
+        let mut firsts: BTreeMap<&MemberPath, &Arc<StoredObject>> = BTreeMap::new();
+        let mut copies = Vec::new();
         let mut doubtful = Vec::new();
         for (store, contents) in self.contents() {
             for (path, entry) in contents.snapshot.resources() {
@@ -97,6 +79,22 @@ impl Session {
                 let handled = known.is_some_and(|node| node.swept);
                 if handled || taken.contains(path) || !self.is_concerned(path) {
                     continue;
+                }
+                let copy = |object: &&Arc<StoredObject>| {
+                    let first = firsts.get(path);
+                    first.is_some_and(|first| same_object(first, object))
+                        || self.is_left_behind(store, path, object)
+                };
+                if let Some(object) = entry.current.as_ref().filter(copy) {
+                    copies.push((path.clone(), store, object.clone()));
+                    continue;
+                }
+                if let Some(object) = entry
+                    .current
+                    .as_ref()
+                    .filter(|_| several && self.is_gone(path))
+                {
+                    firsts.insert(path, object);
                 }
                 let current = entry.current.as_ref().filter(|_| self.is_gone(path));
                 // A deposed object is left from what is here still, or has gone as well.
@@ -118,6 +116,9 @@ impl Session {
             self.nodes[id].swept = true;
             self.nodes[id].status = Status::Held(HoldReason::InDoubt(doubt));
         }
+        for (path, store, object) in copies {
+            self.add_copy(&path, store, object);
+        }
         for (path, store, key, object) in found {
             if let Some(node) = self.by_path.get(&path) {
                 let held = matches!(self.nodes[*node].status, Status::Held(_));
@@ -136,26 +137,50 @@ impl Session {
     }
 
     /// Adds members that depended on what is to be deleted, so that they are deleted or changed
-    /// first. Gives whether there were any that are new.
-    pub(crate) fn pull_in_dependents(&mut self) -> bool {
-        if self.selection.is_all() {
+    /// first; and what depended on those that are gone as well, at once, however long the chain.
+    /// Gives whether there were any that are new.
+    fn pull_in_dependents(&mut self) -> bool {
+        let is_orphan = |node: &&Node| matches!(node.kind, NodeKind::Orphan);
+        if self.selection.is_all() || !self.nodes.iter().any(|node| is_orphan(&node)) {
             return false;
         }
         let dependents = self.recorded_dependents();
+        let orphans = self.nodes.iter().filter(is_orphan);
+        let mut deleted: Vec<_> = orphans.map(|node| node.path.clone()).collect();
         let mut new = BTreeSet::new();
-        for node in &self.nodes {
-            if let (NodeKind::Orphan, Some(members)) = (&node.kind, dependents.get(&node.path)) {
-                let fresh = |member: &&MemberPath| !self.is_concerned(member);
-                new.extend(members.iter().filter(fresh).cloned());
+        while let Some(path) = deleted.pop() {
+            for member in dependents.get(&path).into_iter().flatten() {
+                if !self.is_concerned(member) && new.insert(member.clone()) {
+                    // What is in doubt is held back, and what depends on it stays with it.
+                    let goes = self.is_gone(member) && !self.is_in_doubt(member);
+                    deleted.extend(goes.then(|| member.clone()));
+                }
             }
         }
-        for member in &new {
-            self.pulled_in.insert(member.clone());
+        let any = !new.is_empty();
+        for member in new {
             if !self.destroy {
-                self.ask(member);
+                self.ask(&member);
             }
+            self.pulled_in.insert(member);
         }
-        !new.is_empty()
+        any
+    }
+
+    fn is_in_doubt(&self, member: &MemberPath) -> bool {
+        self.contents()
+            .any(|(_, contents)| contents.in_doubt.contains_key(member))
+    }
+
+    /// Adds a node for what a state remembers of an object that another state has by now.
+    fn add_copy(&mut self, path: &MemberPath, store: StoreId, object: Arc<StoredObject>) {
+        let of_another = |node: &Node| {
+            let resource = node.resource.as_deref();
+            node.path == *path && resource.is_some_and(|r| r.copy && r.store == Some(store))
+        };
+        if !self.nodes.iter().any(of_another) {
+            self.add_node_for(path, Some(store), object, None, true);
+        }
     }
 
     /// Adds a node for an object that is to be deleted.
@@ -166,6 +191,17 @@ impl Session {
         object: Arc<StoredObject>,
         deposed: Option<DeposedKey>,
     ) {
+        self.add_node_for(path, store, object, deposed, false);
+    }
+
+    fn add_node_for(
+        &mut self,
+        path: &MemberPath,
+        store: Option<StoreId>,
+        object: Arc<StoredObject>,
+        deposed: Option<DeposedKey>,
+        copy: bool,
+    ) {
         let provider = self.recorded_provider(&object);
         let id = self.orphan_node(path);
         let mut resource = ResourceNode {
@@ -173,6 +209,7 @@ impl Session {
             grounded: true,
             inputs_ready: true,
             deposed,
+            copy,
             ..ResourceNode::default()
         };
         resource.declared.type_name = object.state.type_name.clone();
@@ -206,6 +243,34 @@ impl Session {
         id
     }
 
+    /// Has what the configurations of providers wait for told, where what they made is to be
+    /// deleted and the state does not know all of how they were configured.
+    pub(crate) fn want_configurations(&mut self) {
+        let mut incomplete = BTreeSet::new();
+        for (_, contents) in self.contents() {
+            for (path, entry) in contents.snapshot.resources() {
+                let objects = entry.current.iter().chain(entry.deposed.values());
+                let records = objects.filter_map(|object| object.provider.as_ref());
+                let unknown = records.filter(|record| !record.config.is_wholly_known());
+                incomplete.extend(unknown.filter(|_| self.is_gone(path)).map(|r| r.id.clone()));
+            }
+        }
+        for id in incomplete {
+            let Some(&id) = self.provider_by_key.get(&ProviderKey::Declared(id)) else {
+                continue;
+            };
+            let provider = &mut self.providers[id];
+            let pending = provider.waits_for.clone();
+            let waits = matches!(provider.status, ProviderStatus::Open) && !pending.is_empty();
+            if waits
+                && provider.waiting.is_empty()
+                && !std::mem::replace(&mut provider.wanted, true)
+            {
+                self.wait(Waiter::Provider(id), &pending);
+            }
+        }
+    }
+
     /// Who is to delete an object: the instance that made it, as the deployment has it now, or
     /// else as it is remembered.
     pub(crate) fn recorded_provider(
@@ -234,22 +299,22 @@ impl Session {
                 return Ok(id);
             }
         }
-        if !record.config.is_wholly_known() {
-            let text = format!(
-                "the provider `{}` that made it is no longer in the deployment, and its \
-                 configuration had secrets, which are not stored",
-                record.id
-            );
-            let hint = "put the provider back into the deployment until this is deleted";
-            return Err(Box::new(Diagnostic::error(text).hint(hint)));
-        }
+        let evaluated = self.provider_by_key.get(&declared);
+        let evaluated = evaluated.map(|&id| &self.providers[id].config);
+        let remembered = completed(&record.config, evaluated);
+        let remembered =
+            remembered.map_err(|missing| Box::new(incomplete(&record.id, &missing)))?;
         let mut refs = RefTable::default();
-        let config = record.config.to_tree(&mut refs);
+        let config = remembered.to_tree(&mut refs);
         let text = format!("{:?} {}", record.program, config.0);
         let key = ProviderKey::Recorded(record.id.clone(), text);
         if let Some(&id) = self.provider_by_key.get(&key) {
             return Ok(id);
         }
+        // What the account bears does not depend on what is done there.
+        let declared = ProviderKey::Declared(record.id.clone());
+        let declared = self.provider_by_key.get(&declared);
+        let limits = declared.map(|&id| self.providers[id].instance.limits.clone());
         let id = self.add_provider(
             key,
             ProviderInstance {
@@ -257,10 +322,11 @@ impl Session {
                 program: record.program.clone(),
                 config,
                 refs: refs.into_refs(),
+                limits: limits.unwrap_or_default(),
                 position: None,
             },
         );
-        self.providers[id].config = record.config.clone();
+        self.providers[id].config = remembered;
         Ok(id)
     }
 
@@ -293,6 +359,7 @@ impl Session {
     pub(crate) fn orphan_reason(&self, id: NodeId) -> Reason {
         let resource = self.resource(id);
         match (&resource.deposed, &resource.prior) {
+            _ if resource.copy => Reason::LeftBehind,
             (_, Prior::Known(None)) => Reason::Vanished,
             (Some(_), _) => Reason::Deposed,
             _ if self.destroy => Reason::Destroy,

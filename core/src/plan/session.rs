@@ -16,8 +16,10 @@ use super::model::{Change, DeferReason, HoldReason, StateNote};
 use super::remembered::Contents;
 use super::work::Work;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::engine::{Refresh, Selection};
-use crate::provider::{ConfiguredProvider, Mode, Provider, ResourceState, ResourceType};
+use crate::engine::{Ephemerals, Refresh, Selection};
+use crate::provider::{
+    ConfiguredProvider, Identifier, Mode, Provider, ResourceState, ResourceType,
+};
 use crate::report::Reporter;
 use crate::state::{DeposedKey, ProviderRecord, ResourceEntry, StoredObject};
 use crate::value::Value;
@@ -34,6 +36,8 @@ pub(crate) type StoreId = usize;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) selection: Selection,
+    /// What the user wants taken over although the deployment does not say so.
+    pub(crate) import: Option<(MemberPath, Identifier)>,
     pub(crate) refresh: Refresh,
     pub(crate) reporter: Reporter,
     pub(crate) nodes: Vec<Node>,
@@ -45,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) store_by_handler: HashMap<Option<MemberPath>, StoreId>,
     /// Who waits for the outputs of a member.
     pub(crate) waiters: HashMap<MemberPath, Vec<Waiter>>,
+    /// Ephemeral resources that are open.
+    pub(crate) ephemerals: Arc<Ephemerals>,
     /// What the evaluator is to be told and asked next.
     pub(crate) batch: Batch,
     /// Counts the batches: an answer is as old as the batch that asked.
@@ -59,6 +65,9 @@ pub(crate) struct Session {
     pub(crate) missing_targets: Vec<(MemberPath, Diagnostic)>,
     /// Data sources that come after whole composites; looked at when nothing else goes on.
     pub(crate) parked: Vec<NodeId>,
+    /// Up to which node all that is within a path is settled, and unchanged, in this wave.
+    pub(crate) settled_below: HashMap<MemberPath, NodeId>,
+    pub(crate) unchanged_below: HashMap<MemberPath, NodeId>,
     pub(crate) diagnostics: Diagnostics,
     /// Leaves that diagnostics are about, in step with `diagnostics`; their positions are asked
     /// for at the end.
@@ -177,7 +186,13 @@ pub(crate) struct ResourceNode {
     pub(crate) prior: Prior,
     /// Where the entry was found, if not at its own path.
     pub(crate) moved_from: Option<MemberPath>,
+    /// The state in which the entry was found, if not in its own.
+    pub(crate) from_store: Option<StoreId>,
+    /// Whether it stands for a copy of what another state has.
+    pub(crate) copy: bool,
     pub(crate) imported: bool,
+    /// The existing object that it is to take over, if it has none of its own.
+    pub(crate) import: Option<Identifier>,
     /// The key of the object that this node stands for, if it is a deposed one.
     pub(crate) deposed: Option<DeposedKey>,
     /// Whether the inputs have been told.
@@ -186,6 +201,8 @@ pub(crate) struct ResourceNode {
     pub(crate) is_handler: bool,
     /// Whether a worker is at it.
     pub(crate) busy: bool,
+    /// Of an ephemeral resource: whether its inputs have been checked.
+    pub(crate) checked: bool,
 }
 
 /// What there is of a resource.
@@ -239,6 +256,8 @@ pub(crate) struct ProviderNode {
     pub(crate) instance: ProviderInstance,
     pub(crate) config: Value,
     pub(crate) waits_for: BTreeSet<MemberPath>,
+    /// Whether its configuration is needed although no member of the deployment needs it.
+    pub(crate) wanted: bool,
     pub(crate) status: ProviderStatus,
     pub(crate) types: HashMap<(Mode, String), TypeStatus>,
     /// Nodes that can go on once it is ready.
@@ -298,6 +317,7 @@ impl Session {
     pub(crate) fn new(selection: Selection, refresh: Refresh, reporter: Reporter) -> Self {
         Self {
             selection,
+            import: None,
             refresh,
             reporter,
             nodes: Vec::new(),
@@ -307,6 +327,7 @@ impl Session {
             stores: Vec::new(),
             store_by_handler: HashMap::new(),
             waiters: HashMap::new(),
+            ephemerals: Arc::default(),
             batch: Batch::default(),
             epoch: 0,
             work: VecDeque::new(),
@@ -317,6 +338,8 @@ impl Session {
             evaluated: false,
             pulled_in: BTreeSet::new(),
             parked: Vec::new(),
+            settled_below: HashMap::new(),
+            unchanged_below: HashMap::new(),
             diagnostics: Diagnostics::default(),
             subjects: Vec::new(),
             notes: Vec::new(),
@@ -462,6 +485,7 @@ impl Session {
         for member in members {
             self.waiters.entry(member.clone()).or_default().push(waiter);
             self.ask(member);
+            self.want_ephemeral(member);
         }
     }
 
@@ -471,6 +495,12 @@ impl Session {
             && let Some(Subject::Inputs(member) | Subject::Type(member)) = &subject
         {
             diagnostic.member = Some(member.clone());
+        }
+        if diagnostic.member.is_none()
+            && let Some(Subject::Operation(step)) = &subject
+            && !step.member.is_root()
+        {
+            diagnostic.member = Some(step.member.clone());
         }
         self.diagnostics.push(diagnostic);
         self.subjects.push(subject);

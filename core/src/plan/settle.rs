@@ -1,7 +1,7 @@
 //! The end of a wave: when nothing goes on any more, says of everything that is still open why it
 //! is: an error elsewhere, an operation in doubt, a later wave, or a dependency cycle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::model::{Change, DeferReason, HoldReason};
 use super::session::{NodeId, NodeKind, ProviderStatus, Session, Status, StoreStatus};
@@ -24,8 +24,11 @@ impl Session {
         if self.has_more() {
             return true;
         }
-        self.find_orphans();
-        self.pull_in_dependents();
+        self.want_configurations();
+        if self.has_more() {
+            return true;
+        }
+        self.find_deletions();
         self.has_more()
     }
 
@@ -38,6 +41,7 @@ impl Session {
         self.settle_targets();
         self.settle_absent();
         self.settle_untold();
+        self.settle_unwanted();
         loop {
             self.settle_by_others();
             if self.open_nodes().next().is_none() || !self.settle_cycle() {
@@ -98,7 +102,8 @@ impl Session {
         }
     }
 
-    /// What each open node waits for; nodes first, then providers, then states.
+    /// What each open node waits for; nodes first, then providers, then states, then whatever
+    /// stands for several nodes at once.
     fn waiting_graph(&self) -> Graph {
         let (nodes, providers) = (self.nodes.len(), self.providers.len());
         let mut graph = Graph::new(nodes + providers + self.stores.len());
@@ -109,16 +114,7 @@ impl Session {
                 }
             }
         }
-        for &id in &self.parked {
-            let after = &self.resource(id).declared.depends_on;
-            for path in after {
-                for (other, node) in self.nodes.iter().enumerate() {
-                    if node.path.is_within(path) && other != id {
-                        graph.add_edge(id, other);
-                    }
-                }
-            }
-        }
+        self.add_parked(&mut graph);
         for (id, provider) in self.providers.iter().enumerate() {
             for &node in &provider.waiting {
                 graph.add_edge(node, nodes + id);
@@ -138,6 +134,28 @@ impl Session {
             }
         }
         graph
+    }
+
+    /// Data sources come after all that is in the components they name; for each of those
+    /// components there is one node more, which needs that, and which the data sources need.
+    fn add_parked(&self, graph: &mut Graph) {
+        let after = |id: NodeId| &self.resource(id).declared.depends_on;
+        let named: BTreeSet<_> = self.parked.iter().flat_map(|&id| after(id)).collect();
+        for path in named {
+            let inside = |id: NodeId| self.nodes[id].path.is_within(path);
+            let members = || (0..self.nodes.len()).filter(|&id| inside(id));
+            let all = graph.add_node();
+            members().for_each(|id| graph.add_edge(all, id));
+            for &id in self.parked.iter().filter(|&&id| after(id).contains(path)) {
+                match inside(id) {
+                    false => graph.add_edge(id, all),
+                    // What is around it comes before it but for itself.
+                    true => members()
+                        .filter(|&other| other != id)
+                        .for_each(|other| graph.add_edge(id, other)),
+                }
+            }
+        }
     }
 
     /// The node of a member, or of the nearest component around it that has been told of.
@@ -215,8 +233,10 @@ impl Session {
     }
 
     fn open_cycle(&self) -> Option<Cycle> {
-        let graph = self.waiting_graph();
-        graph.find_cycle()
+        let Cycle(mut path) = self.waiting_graph().find_cycle()?;
+        let named = self.nodes.len() + self.providers.len() + self.stores.len();
+        path.retain(|&n| n < named);
+        Some(Cycle(path))
     }
 
     fn name_in_cycle(&self, n: usize) -> String {
@@ -289,27 +309,23 @@ impl Session {
     /// What comes after what, by what is planned and by what was.
     fn planned_graph(&self) -> Graph {
         let mut graph = Graph::new(self.nodes.len());
-        let composites = self.composites();
         let mut orphans: HashMap<&MemberPath, Vec<NodeId>> = HashMap::new();
         for (id, node) in self.nodes.iter().enumerate() {
             if matches!(node.kind, NodeKind::Orphan) {
                 orphans.entry(&node.path).or_default().push(id);
             }
         }
+        let mut composites = HashSet::new();
         for (id, node) in self.nodes.iter().enumerate() {
             if let Status::Planned(change) = &node.status {
                 for output in &change.depends_on {
                     if let Some(&other) = self.by_path.get(&output.member) {
                         graph.add_edge(id, other);
+                        if matches!(self.nodes[other].kind, NodeKind::Composite(_)) {
+                            composites.insert(&output.member);
+                        }
                     } else if let Some(orphans) = orphans.get(&output.member) {
                         orphans.iter().for_each(|&other| graph.add_edge(id, other));
-                    }
-                    if composites.contains(&output.member) {
-                        for (other, below) in self.nodes.iter().enumerate() {
-                            if other != id && below.path.is_within(&output.member) {
-                                graph.add_edge(id, other);
-                            }
-                        }
                     }
                 }
             }
@@ -320,16 +336,22 @@ impl Session {
                 }
             }
         }
+        self.add_members(&mut graph, &composites);
         graph
     }
 
-    /// The paths of composites.
-    pub(crate) fn composites(&self) -> std::collections::HashSet<&MemberPath> {
-        self.nodes
-            .iter()
-            .filter(|node| matches!(node.kind, NodeKind::Composite(_)))
-            .map(|node| &node.path)
-            .collect()
+    /// Lets these composites come after what is in them: whoever comes after a composite comes
+    /// after all that, by one edge rather than by one for each.
+    fn add_members(&self, graph: &mut Graph, composites: &HashSet<&MemberPath>) {
+        if composites.is_empty() {
+            return;
+        }
+        for (id, node) in self.nodes.iter().enumerate() {
+            let mut around = std::iter::successors(node.path.parent(), MemberPath::parent);
+            if let Some(nearest) = around.find(|path| composites.contains(path)) {
+                graph.add_edge(self.by_path[&nearest], id);
+            }
+        }
     }
 }
 

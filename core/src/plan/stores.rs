@@ -20,7 +20,13 @@ impl Session {
     /// nothing is left that uses it, it may remember something.
     pub(crate) fn heard_state(&mut self, id: NodeId, state: &StateChoice) {
         match state {
-            StateChoice::Member(handler) => drop(self.store_of(Some(handler.clone()))),
+            StateChoice::Member(handler) => {
+                self.store_of(Some(handler.clone()));
+                if self.nodes[id].path.is_root() {
+                    // What was remembered before a handler was named moves there.
+                    self.store_if_there();
+                }
+            }
             StateChoice::Inherit if self.nodes[id].path.is_root() => drop(self.store_of(None)),
             StateChoice::Inherit | StateChoice::Stateless => {}
         }
@@ -34,6 +40,9 @@ impl Session {
     /// A state handler has no state and nothing to be planned.
     pub(crate) fn is_handler(&mut self, id: NodeId) {
         self.resource_mut(id).is_handler = true;
+        // Also where no component names it any more: it may remember what is to move.
+        let path = self.nodes[id].path.clone();
+        self.store_of(Some(path));
         self.set_outputs(id, &Value::attrs::<String>([]));
         if self.resource(id).inputs_ready {
             self.handler_ready(id);
@@ -106,13 +115,7 @@ impl Session {
         if let Some(&id) = self.store_by_handler.get(&handler) {
             return id;
         }
-        let id = self.stores.len();
-        self.stores.push(StoreNode {
-            handler: handler.clone(),
-            status: StoreStatus::Open,
-            waiting: Vec::new(),
-        });
-        self.store_by_handler.insert(handler.clone(), id);
+        let id = self.add_store(handler.clone());
         match handler {
             None => self.open_store(id, None),
             Some(handler) => {
@@ -127,9 +130,39 @@ impl Session {
         id
     }
 
+    /// The default state, where there is one although nothing is to be remembered there.
+    fn store_if_there(&mut self) -> StoreId {
+        if let Some(&id) = self.store_by_handler.get(&None) {
+            return id;
+        }
+        let id = self.add_store(None);
+        self.stores[id].status = StoreStatus::Opening;
+        self.work.push_back(Work::OpenStore(OpenStore {
+            store: id,
+            handler: None,
+            if_there: true,
+        }));
+        id
+    }
+
+    fn add_store(&mut self, handler: Option<MemberPath>) -> StoreId {
+        let id = self.stores.len();
+        self.stores.push(StoreNode {
+            handler: handler.clone(),
+            status: StoreStatus::Open,
+            waiting: Vec::new(),
+        });
+        self.store_by_handler.insert(handler, id);
+        id
+    }
+
     fn open_store(&mut self, id: StoreId, handler: Option<StateHandler>) {
         self.stores[id].status = StoreStatus::Opening;
-        let work = OpenStore { store: id, handler };
+        let work = OpenStore {
+            store: id,
+            handler,
+            if_there: false,
+        };
         self.work.push_back(Work::OpenStore(work));
     }
 
@@ -188,6 +221,7 @@ impl Session {
             member: path.clone(),
             provider: provider.instance.id.clone(),
             program: provider.instance.program.clone(),
+            limits: provider.instance.limits.clone(),
             configured: self
                 .ready(node)
                 .filter(|_| !ours)
@@ -230,6 +264,7 @@ impl Session {
                 for node in std::mem::take(&mut self.stores[id].waiting) {
                     self.store_there(node, id);
                 }
+                self.try_movers();
             }
             Err(diagnostics) => {
                 for diagnostic in diagnostics.0 {

@@ -8,7 +8,9 @@ use nixops4_proto::events::Operation;
 
 use super::model::{Change, DeferReason};
 use super::remembered::Contents;
-use super::session::{NodeId, NodeKind, Prior, ProviderStatus, Session, Status, StoreStatus};
+use super::session::{
+    NodeId, NodeKind, Prior, ProviderStatus, Session, Status, StoreId, StoreStatus,
+};
 use super::work::PlanWork;
 use crate::apply::{Job, Outcome};
 use crate::diagnostic::Diagnostic;
@@ -25,6 +27,8 @@ impl Session {
         self.waiters.clear();
         self.movers.clear();
         self.parked.clear();
+        self.settled_below.clear();
+        self.unchanged_below.clear();
         self.unplaced.clear();
         for store in &mut self.stores {
             store.waiting.clear();
@@ -133,6 +137,10 @@ impl Session {
         };
         self.resource_mut(id).inputs = Arc::new(inputs?);
         self.mark_secrets(id);
+        let misplaced = self.misplaced(id, &self.resource(id).inputs).0;
+        if let Some(diagnostic) = misplaced.into_iter().next() {
+            return Err(Box::new(diagnostic));
+        }
         Ok(self.resource(id).inputs.clone())
     }
 
@@ -148,10 +156,11 @@ impl Session {
     ) -> Option<Job> {
         let ready = self.ready(id)?.clone();
         let resource = self.resource(id);
-        let store = resource.store.and_then(|id| match &self.stores[id].status {
+        let open = |id: StoreId| match &self.stores[id].status {
             StoreStatus::Ready(contents) => Some(contents.store.clone()),
             _ => None,
-        });
+        };
+        let store = resource.store.and_then(open);
         let lifecycle = &resource.declared.lifecycle;
         let create = operation == Operation::Create;
         let plan = plan_again.then(|| PlanWork {
@@ -170,12 +179,15 @@ impl Session {
             change: change.clone(),
             ready,
             store,
+            from_store: resource.from_store.and_then(open),
             provider: self.providers[resource.provider].record.clone()?,
             object: resource.object.clone(),
             depose,
             inputs,
             plan,
             prevent_destroy: lifecycle.prevent_destroy,
+            ephemerals: self.ephemerals.clone(),
+            progress: crate::apply::progress(&self.reporter, &change.member, operation),
         })
     }
 

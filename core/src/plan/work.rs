@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
-use nixops4_proto::evaluator::ProviderProgram;
+use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
 
 use super::remembered::Contents;
 use super::session::{NodeId, ProviderId, Ready, StoreId};
 use crate::AttrPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
-use crate::engine::{ProviderFactory, Refresh, StateHandler, Tools};
+use crate::engine::{Ephemerals, ProviderFactory, Refresh, StateHandler, ToOpen, Tools};
 use crate::provider::{
-    Failure, ImportRequest, Mode, PlanRequest, PlannedChange, ProviderResult, ReadDataRequest,
-    ResourceState, ResourceType,
+    Failure, Identifier, ImportRequest, Mode, MoveRequest, PlanRequest, PlannedChange,
+    ProviderResult, ReadDataRequest, ResourceState, ResourceType,
 };
 use crate::state::StoredObject;
 use crate::value::Value;
@@ -33,7 +33,7 @@ pub(crate) enum Work {
         node: NodeId,
         ready: Ready,
         type_name: String,
-        id: String,
+        object: Identifier,
         inputs: Arc<Value>,
     },
     Plan(PlanWork),
@@ -42,6 +42,7 @@ pub(crate) enum Work {
         ready: Ready,
         prior: Arc<ResourceState>,
     },
+    OpenEphemeral(Box<OpenEphemeral>),
     ReadData {
         node: NodeId,
         ready: Ready,
@@ -58,12 +59,15 @@ pub(crate) struct OpenProvider {
     pub(crate) id: String,
     pub(crate) program: ProviderProgram,
     pub(crate) config: Value,
+    pub(crate) limits: ProviderLimits,
 }
 
 #[derive(Debug)]
 pub(crate) struct OpenStore {
     pub(crate) store: StoreId,
     pub(crate) handler: Option<StateHandler>,
+    /// Whether it is only opened where it exists.
+    pub(crate) if_there: bool,
 }
 
 #[derive(Debug)]
@@ -72,6 +76,8 @@ pub(crate) struct ReadPrior {
     pub(crate) ready: Ready,
     pub(crate) object: Arc<StoredObject>,
     pub(crate) refresh: Refresh,
+    /// The type that it is to have, where it has another, or another kind of provider made it.
+    pub(crate) becomes: Option<String>,
 }
 
 /// What is to be planned.
@@ -88,6 +94,16 @@ pub(crate) struct PlanWork {
     pub(crate) force_replace: bool,
 }
 
+/// An ephemeral resource.
+#[derive(Debug)]
+pub(crate) struct OpenEphemeral {
+    pub(crate) node: NodeId,
+    pub(crate) ready: Ready,
+    pub(crate) to_open: ToOpen,
+    /// Who keeps it; `None` where it is only checked.
+    pub(crate) ephemerals: Option<Arc<Ephemerals>>,
+}
+
 /// What came of a piece of work.
 #[derive(Debug)]
 pub(crate) enum Done {
@@ -98,6 +114,7 @@ pub(crate) enum Done {
     Imported(NodeId, ProviderResult<ResourceState>),
     Planned(NodeId, ProviderResult<PlannedChange>),
     DataRead(NodeId, ProviderResult<Option<Value>>),
+    EphemeralOpened(NodeId, ProviderResult<Option<Value>>),
 }
 
 impl Work {
@@ -119,6 +136,9 @@ impl Work {
             }
             Self::OpenStore(open) => {
                 let result = match open.handler {
+                    None if open.if_there && !tools.states.has_default() => {
+                        Err(Diagnostics::default())
+                    }
                     None => tools.states.open_default(tools.access).await,
                     Some(handler) => tools.states.open(handler, tools.access).await,
                 };
@@ -142,12 +162,12 @@ impl Work {
                 node,
                 ready,
                 type_name,
-                id,
+                object,
                 inputs,
             } => {
                 let request = ImportRequest {
                     type_name: &type_name,
-                    id: &id,
+                    object: &object,
                     inputs: &inputs,
                 };
                 Done::Imported(node, ready.configured.import(request).await)
@@ -156,6 +176,7 @@ impl Work {
             Self::PlanDelete { node, ready, prior } => {
                 Done::Planned(node, ready.configured.plan_delete(&prior).await)
             }
+            Self::OpenEphemeral(open) => Done::EphemeralOpened(open.node, open.run().await),
             Self::ReadData {
                 node,
                 ready,
@@ -169,7 +190,9 @@ impl Work {
 
 impl OpenProvider {
     async fn run(&self, providers: &dyn ProviderFactory) -> Result<Diagnosed<Ready>, Failure> {
-        let provider = providers.open(&self.id, &self.program).await?;
+        let provider = providers
+            .open(&self.id, &self.program, &self.limits)
+            .await?;
         let mut warnings = provider.validate_config(&self.config).await?;
         if warnings.has_errors() {
             return Err(warnings.into());
@@ -189,6 +212,9 @@ impl OpenProvider {
 impl ReadPrior {
     async fn run(&self) -> ProviderResult<Option<ResourceState>> {
         let state = &self.object.state;
+        if let Some(type_name) = &self.becomes {
+            return self.taken_over(type_name).await;
+        }
         match self.refresh {
             Refresh::All => self.ready.configured.read(state).await,
             Refresh::None => {
@@ -199,6 +225,32 @@ impl ReadPrior {
                 })
             }
         }
+    }
+}
+
+impl ReadPrior {
+    /// What there is, as another type than it was.
+    async fn taken_over(&self, type_name: &str) -> ProviderResult<Option<ResourceState>> {
+        let record = self.object.provider.as_deref();
+        let request = MoveRequest {
+            type_name,
+            from: record.map(|record| &record.program),
+            state: &self.object.state,
+        };
+        let Diagnosed {
+            value,
+            mut warnings,
+        } = self.ready.configured.move_state(request).await?;
+        if self.refresh == Refresh::None {
+            let value = Some(value);
+            return Ok(Diagnosed { value, warnings });
+        }
+        let read = self.ready.configured.read(&value).await?;
+        warnings.extend(read.warnings);
+        Ok(Diagnosed {
+            value: read.value,
+            warnings,
+        })
     }
 }
 
@@ -222,6 +274,25 @@ impl PlanWork {
             value: planned.value,
             warnings,
         })
+    }
+}
+
+impl OpenEphemeral {
+    /// Checks the inputs and, if it can be done now, opens it.
+    pub(crate) async fn run(self) -> ProviderResult<Option<Value>> {
+        let ToOpen {
+            type_name, inputs, ..
+        } = &self.to_open;
+        let mut warnings = validate(&self.ready, Mode::Ephemeral, type_name, inputs).await?;
+        let value = match self.ephemerals {
+            None => None,
+            Some(ephemerals) => {
+                let opened = ephemerals.open(self.to_open).await?;
+                warnings.extend(opened.warnings);
+                Some(opened.value)
+            }
+        };
+        Ok(Diagnosed { value, warnings })
     }
 }
 

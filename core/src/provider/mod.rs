@@ -8,7 +8,9 @@
 //! cannot be spoken to is a [`ProviderError`]; [`Failure`] is either.
 
 pub mod default_plan;
+pub mod document;
 mod error;
+mod limits;
 pub mod native;
 mod ops;
 
@@ -16,11 +18,15 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use document::{Contents, Document, DocumentKind};
 pub use error::{Failure, ProviderError};
+pub use limits::{Limiter, Permit};
 pub use nixops4_proto::evaluator::Mode;
+pub use nixops4_proto::functions::{FunctionParameter, FunctionSignature};
 pub use ops::{
-    Action, ApplyKind, ApplyRequest, ApplyResponse, ImportRequest, PlanRequest, PlannedChange,
-    ReadDataRequest, ResourceState, ResourceType, StateEvent, StateHandle,
+    Action, ActionRequest, ApplyKind, ApplyRequest, ApplyResponse, EphemeralRequest, Identifier,
+    ImportRequest, Lease, ListRequest, Listed, MoveRequest, PlanRequest, PlannedAction,
+    PlannedChange, Progress, ReadDataRequest, ResourceState, ResourceType, StateEvent, StateHandle,
 };
 
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
@@ -55,6 +61,37 @@ pub trait Provider: Send + Sync + Debug {
         self: Arc<Self>,
         config: &Value,
     ) -> ProviderResult<Arc<dyn ConfiguredProvider>>;
+
+    /// Describes a function.
+    ///
+    /// # Errors
+    /// Diagnostics for a function the provider does not have, with the nearest name as a hint.
+    async fn function(&self, name: &str) -> Result<Arc<FunctionSignature>, Failure> {
+        Err(no_function(name).into())
+    }
+
+    /// Calls a function, which is pure. Leaves of arguments may be unknown where the function
+    /// takes that, and leaves of what it returns may be, then.
+    ///
+    /// # Errors
+    /// The paths in its diagnostics begin with the index of the argument that is to blame.
+    async fn call_function(&self, name: &str, _arguments: &[Value]) -> Result<Value, Failure> {
+        Err(no_function(name).into())
+    }
+
+    /// The names of what it has, for people.
+    async fn contents(&self) -> Result<Contents, Failure> {
+        Ok(Contents::new())
+    }
+
+    /// One thing that it has, for people.
+    ///
+    /// # Errors
+    /// As [`Provider::resource_type`].
+    async fn document(&self, kind: DocumentKind, name: &str) -> Result<Document, Failure> {
+        let text = format!("nothing is said of the {} `{name}`", kind.singular());
+        Err(Diagnostic::error(text).into())
+    }
 
     /// Ends it, without leaving anything running. Later calls fail.
     async fn close(&self);
@@ -92,6 +129,78 @@ pub trait ConfiguredProvider: Send + Sync + Debug {
     /// Takes over an existing object: its state as if it had been created by us.
     async fn import(&self, request: ImportRequest<'_>) -> ProviderResult<ResourceState>;
 
+    /// The inputs that describe an object as it is, without what only the provider decides.
+    async fn generate(&self, state: &ResourceState) -> ProviderResult<Value> {
+        Ok(state.inputs.clone().into())
+    }
+
+    /// Searches for existing objects; each goes to `found`, which says whether to go on.
+    async fn list(
+        &self,
+        request: ListRequest<'_>,
+        _found: &mut (dyn FnMut(Listed) -> bool + Send),
+    ) -> ProviderResult<()> {
+        let text = format!(
+            "the provider cannot list objects of type `{}`",
+            request.type_name
+        );
+        Err(Diagnostic::error(text).into())
+    }
+
+    /// Checks that an action can be done as it is told. Changes nothing.
+    async fn plan_action(&self, request: ActionRequest<'_>) -> ProviderResult<PlannedAction> {
+        Err(no_actions(request.type_name).into())
+    }
+
+    /// Does an action; what happens on the way goes to `progress`. Gives the provider's
+    /// complaints: it failed if one of them is an error.
+    ///
+    /// # Errors
+    /// Only where no answer came; [`ProviderError::in_doubt`] says whether something may have been
+    /// done all the same.
+    async fn invoke_action(
+        &self,
+        request: ActionRequest<'_>,
+        _progress: &mut (dyn FnMut(String) + Send),
+    ) -> Result<Diagnostics, ProviderError> {
+        Ok(no_actions(request.type_name).into())
+    }
+
+    /// Takes over what is remembered of an object under another type or of another provider: the
+    /// state as if the object had always been of the type. Changes nothing in the world.
+    ///
+    /// # Errors
+    /// Diagnostics where the one cannot become the other.
+    async fn move_state(&self, request: MoveRequest<'_>) -> ProviderResult<ResourceState> {
+        Err(cannot_move(&request).into())
+    }
+
+    /// Opens an ephemeral resource: gives its outputs, and how it is kept open.
+    async fn open_ephemeral(
+        &self,
+        request: EphemeralRequest<'_>,
+    ) -> ProviderResult<(Value, Lease)> {
+        Err(no_ephemerals(request.type_name).into())
+    }
+
+    /// Keeps an ephemeral resource open for longer.
+    async fn renew_ephemeral(
+        &self,
+        type_name: &str,
+        _private: Option<&[u8]>,
+    ) -> ProviderResult<Lease> {
+        Err(no_ephemerals(type_name).into())
+    }
+
+    /// Ends an ephemeral resource. Gives the provider's complaints.
+    async fn close_ephemeral(
+        &self,
+        type_name: &str,
+        _private: Option<&[u8]>,
+    ) -> Result<Diagnostics, ProviderError> {
+        Ok(no_ephemerals(type_name).into())
+    }
+
     /// Reads the state that a state handler keeps: the snapshot, or null if there is none yet.
     async fn state_read(&self, handle: StateHandle<'_>) -> ProviderResult<serde_json::Value> {
         Err(no_state_handler(handle.type_name).into())
@@ -111,6 +220,28 @@ pub trait ConfiguredProvider: Send + Sync + Debug {
 
     /// Ends it, without leaving anything running. Later calls fail.
     async fn close(&self);
+}
+
+fn no_function(name: &str) -> Diagnostic {
+    Diagnostic::error(format!("the provider has no function \"{name}\""))
+}
+
+fn no_ephemerals(type_name: &str) -> Diagnostic {
+    Diagnostic::error(format!(
+        "the provider has no ephemeral resource type \"{type_name}\""
+    ))
+}
+
+fn no_actions(type_name: &str) -> Diagnostic {
+    Diagnostic::error(format!("the provider has no action \"{type_name}\""))
+}
+
+/// The complaint of a provider that cannot make one type out of another.
+pub fn cannot_move(request: &MoveRequest<'_>) -> Diagnostic {
+    Diagnostic::error(format!(
+        "the provider cannot take over a `{}` as a `{}`",
+        request.state.type_name, request.type_name
+    ))
 }
 
 fn no_state_handler(type_name: &str) -> Diagnostic {

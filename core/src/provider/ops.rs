@@ -1,6 +1,11 @@
 //! Requests and responses of the provider operations.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use nixops4_proto::evaluator::ProviderProgram;
 
 use crate::AttrPath;
 use crate::diagnostic::Diagnostics;
@@ -22,6 +27,14 @@ pub struct ResourceType {
     pub outputs: Option<BTreeSet<String>>,
     /// Inputs whose value is secret whatever the user says.
     pub sensitive_inputs: Vec<AttrPath>,
+    /// Inputs that are never stored, so may be ephemeral. Indexes of lists are left out, and
+    /// [`ResourceType::ANY_KEY`] stands for the keys of a map.
+    pub write_only_inputs: Vec<AttrPath>,
+}
+
+impl ResourceType {
+    /// Stands for any key of a map.
+    pub const ANY_KEY: &str = "*";
 }
 
 /// What is remembered of an object.
@@ -109,6 +122,32 @@ pub enum ApplyKind {
     Delete,
 }
 
+type TakeText = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Where a provider tells what it is doing while it does it. By default nobody listens.
+#[derive(Clone, Default)]
+pub struct Progress(Option<TakeText>);
+
+impl Progress {
+    /// One that is listened to.
+    pub fn new(listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    /// Tells something.
+    pub fn tell(&self, message: &str) {
+        if let Some(listener) = &self.0 {
+            listener(message);
+        }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Progress").field(&self.0.is_some()).finish()
+    }
+}
+
 /// What to apply.
 #[derive(Clone, Debug)]
 pub struct ApplyRequest<'a> {
@@ -124,6 +163,8 @@ pub struct ApplyRequest<'a> {
     pub stateful: bool,
     /// The plan that is carried out, made from these very inputs.
     pub change: &'a PlannedChange,
+    /// Where to tell of what is being done.
+    pub progress: Progress,
 }
 
 /// What came of it.
@@ -146,15 +187,104 @@ pub struct ReadDataRequest<'a> {
     pub inputs: &'a Value,
 }
 
+/// What to open.
+#[derive(Clone, Copy, Debug)]
+pub struct EphemeralRequest<'a> {
+    /// The provider's name for the type.
+    pub type_name: &'a str,
+    /// What the user asks for, wholly known.
+    pub inputs: &'a Value,
+}
+
+/// What a provider wants to be told again of something that is open, and when.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lease {
+    /// Bytes that belong to the provider, to be handed back as they are.
+    pub private: Option<Vec<u8>>,
+    /// When it has to be renewed; `None` if it need not.
+    pub renew_at: Option<SystemTime>,
+}
+
+/// What to do that is neither creating, updating nor deleting an object.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionRequest<'a> {
+    /// The provider's name for the type of action.
+    pub type_name: &'a str,
+    /// What it is told, wholly known.
+    pub inputs: &'a Value,
+}
+
+/// A provider's plan for an action.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlannedAction {
+    /// Why it cannot be done yet, if so.
+    pub deferred: Option<String>,
+    /// Inputs whose value is secret whatever the user says.
+    pub sensitive: Vec<AttrPath>,
+}
+
+/// How an existing object is named.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Identifier {
+    /// By one text, as the provider's documentation says.
+    Id(String),
+    /// By the attributes of its identity, as the provider's schema says.
+    Identity(serde_json::Value),
+}
+
+impl std::fmt::Display for Identifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => f.write_str(id),
+            Self::Identity(identity) => identity.fmt(f),
+        }
+    }
+}
+
+/// What to search for.
+#[derive(Clone, Copy, Debug)]
+pub struct ListRequest<'a> {
+    /// The provider's name for the type of objects.
+    pub type_name: &'a str,
+    /// What narrows the search down, wholly known; null for nothing.
+    pub inputs: &'a Value,
+    /// How many objects are wanted at most.
+    pub limit: Option<u64>,
+    /// Whether the objects themselves are wanted, not only what identifies them.
+    pub with_inputs: bool,
+}
+
+/// An object that was found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed {
+    /// What the provider calls it, for people.
+    pub name: String,
+    /// What identifies it.
+    pub identity: serde_json::Value,
+    /// The inputs that describe it as it is, where they were asked for and the provider tells.
+    pub inputs: Option<Value>,
+}
+
 /// What to take over.
 #[derive(Clone, Copy, Debug)]
 pub struct ImportRequest<'a> {
     /// The provider's name for the type.
     pub type_name: &'a str,
-    /// The provider's identifier of the object.
-    pub id: &'a str,
+    /// The object.
+    pub object: &'a Identifier,
     /// What the user wants of it, as far as known.
     pub inputs: &'a Value,
+}
+
+/// What is to become an object of another type, or of another provider.
+#[derive(Clone, Copy, Debug)]
+pub struct MoveRequest<'a> {
+    /// The provider's name for the type that it is to have.
+    pub type_name: &'a str,
+    /// The program of the provider that made it, if that is remembered.
+    pub from: Option<&'a ProviderProgram>,
+    /// What is remembered of it, under its former type.
+    pub state: &'a ResourceState,
 }
 
 /// A resource that handles the state of others.

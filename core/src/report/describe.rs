@@ -22,6 +22,7 @@ impl fmt::Display for Reason {
             Self::Deposed => f.write_str("it is left over from a replacement"),
             Self::Import(id) => write!(f, "the existing object {id} is taken over"),
             Self::Moved => f.write_str("it has moved"),
+            Self::LeftBehind => f.write_str("another state remembers it by now"),
             Self::UnknownInputs => f.write_str("its inputs are not known yet"),
             Self::PendingDependency(member) => write!(f, "{member}, on which it depends, changes"),
         }

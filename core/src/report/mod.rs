@@ -96,6 +96,7 @@ impl From<&Plan> for PlanSummary {
             delete: counts.delete,
             read: counts.read,
             forget: counts.forget,
+            import: counts.import,
             remember: counts.remember,
             unchanged: plan.unchanged,
             deferred: plan.deferred.len(),
@@ -115,6 +116,13 @@ pub(crate) fn planned_change(plan: &Plan, change: &Change) -> nixops4_proto::eve
         resource_type: change.type_name.clone(),
         provider: change.provider.clone(),
         moved_from: change.moved_from.clone(),
+        moved_state: change
+            .moved_state
+            .as_ref()
+            .map(|moved| nixops4_proto::events::StateMove {
+                from: moved.from.clone(),
+                to: moved.to.clone(),
+            }),
         deposed: change.deposed.as_ref().map(ToString::to_string),
         create_before_destroy: change.create_before_destroy && change.action == Action::Replace,
         leaves: plan.leaves(change).iter().map(Leaf::from).collect(),

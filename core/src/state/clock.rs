@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now.
-pub(super) fn now() -> String {
+pub fn now() -> String {
     rfc3339(SystemTime::now())
 }
 

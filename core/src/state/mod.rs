@@ -29,6 +29,7 @@ mod store;
 mod transition;
 
 pub use channel::{ChannelStore, HandlerChannel, StateChannel};
+pub use clock::now as timestamp;
 pub use error::{Illegal, StateError, Unwritten};
 pub use file::{FileStore, WriteOptions};
 pub(crate) use ids::random;

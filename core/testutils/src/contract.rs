@@ -10,8 +10,8 @@ use std::sync::Arc;
 use nixops4_core::AttrPath;
 use nixops4_core::diagnostic::Diagnostics;
 use nixops4_core::provider::{
-    Action, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, ImportRequest,
-    Mode, PlanRequest, PlannedChange, Provider, ReadDataRequest, ResourceState,
+    Action, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, Identifier,
+    ImportRequest, Mode, PlanRequest, PlannedChange, Provider, ReadDataRequest, ResourceState,
 };
 use nixops4_core::value::{Kind, Value};
 
@@ -151,6 +151,7 @@ impl<'a> Session<'a> {
             inputs,
             stateful: true,
             change,
+            progress: Default::default(),
         });
         let ApplyResponse { state, diagnostics } = response.await.expect("the provider answers");
         assert_fine(&diagnostics);
@@ -455,19 +456,20 @@ async fn imports_give_the_same_object(subject: &Subject) {
     };
     let session = Session::start(subject).await;
     let state = session.create().await;
-    let request = |id| ImportRequest {
+    let request = |object| ImportRequest {
         type_name: &subject.type_name,
-        id,
+        object,
         inputs: &subject.inputs,
     };
-    let id = import_id(&state);
+    let id = Identifier::Id(import_id(&state));
     let imported = session.provider.import(request(&id)).await;
     let imported = imported.expect("imported").value;
     let ours = |state: &ResourceState| state.outputs.to_plain_json();
     assert_eq!(ours(&imported), ours(&state));
     let state = session.converge(Some(&imported), &subject.inputs).await;
     session.settled(&state, &subject.inputs).await;
-    let absent = session.provider.import(request("/no/such/object")).await;
+    let absent = Identifier::Id("/no/such/object".to_owned());
+    let absent = session.provider.import(request(&absent)).await;
     complains(absent, "/no/such/object");
     session.delete(&state).await;
     session.end().await;
@@ -516,6 +518,7 @@ async fn after_closing_everything_fails(subject: &Subject) {
         inputs: &subject.inputs,
         stateful: true,
         change: &applied,
+        progress: Default::default(),
     });
     // A provider that plans without asking may still do that; nothing may be done any more.
     let _ = planned.await;

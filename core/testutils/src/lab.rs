@@ -14,7 +14,7 @@ use nixops4_core::engine::{
 use nixops4_core::provider::{Failure, Provider};
 use nixops4_core::report::Reporter;
 use nixops4_core::state::{MemoryStore, Snapshot, StateStore};
-use nixops4_proto::evaluator::{ProviderProgram, RootSource};
+use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram, RootSource};
 
 use crate::{FakeEvaluator, FakeProvider, FakeType, World};
 
@@ -101,7 +101,12 @@ struct LabProviders {
 
 #[async_trait]
 impl ProviderFactory for LabProviders {
-    async fn open(&self, _: &str, _: &ProviderProgram) -> Result<Arc<dyn Provider>, Failure> {
+    async fn open(
+        &self,
+        _: &str,
+        _: &ProviderProgram,
+        _: &ProviderLimits,
+    ) -> Result<Arc<dyn Provider>, Failure> {
         let mut provider = FakeProvider::over(self.world.clone());
         for (name, fake) in &self.types {
             provider = provider.with_type(name, fake.clone());
@@ -147,6 +152,10 @@ impl LabStates {
 
 #[async_trait]
 impl StateFactory for LabStates {
+    fn has_default(&self) -> bool {
+        self.stores().contains_key(&None)
+    }
+
     async fn open_default(&self, _: StateAccess) -> StoreResult {
         Ok((self.store(None) as Arc<dyn StateStore>).into())
     }

@@ -477,13 +477,11 @@ impl ConfiguredProvider for FakeProvider {
         self.ask(Operation::Import, request.type_name, name, request.inputs)
             .await?;
         let fake = self.fake_type(request.type_name)?;
-        let object = self.world.object(request.id).ok_or_else(|| {
-            Failure::from(Diagnostic::error(format!(
-                "there is no object `{}`",
-                request.id
-            )))
+        let id = &request.object.to_string();
+        let object = self.world.object(id).ok_or_else(|| {
+            Failure::from(Diagnostic::error(format!("there is no object `{id}`")))
         })?;
-        Ok(real_state(fake, request.id, &object).into())
+        Ok(real_state(fake, id, &object).into())
     }
 
     async fn stop(&self) {

@@ -52,7 +52,9 @@ fn change_line(change: &Change) -> String {
     };
     let moved = change.moved_from.as_ref();
     let moved = moved.map_or_else(String::new, |from| format!(" (was {from})"));
-    format!("{sign} {}{moved}: {}", change.member, change.reason)
+    let state = change.moved_state.as_ref();
+    let state = state.map_or_else(String::new, |_| " (to another state)".to_owned());
+    format!("{sign} {}{moved}{state}: {}", change.member, change.reason)
 }
 
 fn leaf_line(leaf: &LeafChange) -> String {

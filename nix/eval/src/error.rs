@@ -5,6 +5,9 @@ use nixops4_proto::evaluator as wire;
 
 use crate::library;
 
+/// The names of texts that are neither files nor the user's.
+const OWN_TEXTS: &[&str] = &[crate::session::TEXT_NAME, "call-flake.nix"];
+
 /// An error on its way to a message; boxed, for it is large and rare.
 pub type WireError = Box<wire::EvalError>;
 
@@ -99,7 +102,7 @@ fn locate(evaluator: &Evaluator, span: Span) -> Option<Location> {
 fn in_library(at: &Location) -> bool {
     match &at.origin {
         Origin::File(path) => library::is_library(path),
-        Origin::Text(name) => name == crate::session::TEXT_NAME,
+        Origin::Text(name) => OWN_TEXTS.contains(&name.as_str()),
     }
 }
 

@@ -28,6 +28,7 @@ impl Session {
                 let instance = self.instance(id)?;
                 self.position_by("locate", &instance, &ask.path)
             }
+            Subject::Operation(step) => self.locate_step(step, &ask.path)?,
         };
         // Not to know the place of an error is no error.
         Ok(Located {
@@ -46,7 +47,7 @@ impl Session {
     }
 
     /// Asks the function `name` of `subject`, which takes a path as a list of names and indexes.
-    fn position_by(
+    pub(crate) fn position_by(
         &mut self,
         name: &str,
         subject: &Value,

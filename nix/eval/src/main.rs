@@ -1,24 +1,33 @@
 //! The evaluator process: answers questions about a deployment written in Nix.
 //!
 //! ```text
-//! stdin ──reader thread──► lines ──► serve ──► Session (evaluator, outputs, root) ──► stdout
+//! stdin ──main thread──► lines ──► serve ──► Session (evaluator, outputs, root) ──► stdout
+//!              └──a cancellation──► flag ──────────┘
 //! ```
 //!
-//! Standard output carries the protocol of `nixops4_proto::evaluator` and nothing else; what
-//! evaluated text traces goes to standard error. Nothing is kept between two processes.
+//! Standard output carries the protocol of `nixops4_proto::evaluator` and nothing else. Nothing is
+//! kept between two processes.
 
 mod builtins;
+mod cancelling;
 mod error;
 mod eval_method;
+mod flakes;
+mod functions;
 mod library;
 mod locate;
+mod operation;
 mod outputs;
+mod provider;
 mod read;
 mod resource;
 mod serve;
 mod session;
+mod settings;
+mod store;
 mod tree;
 mod walk;
+mod wire;
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::ExitCode;
@@ -26,6 +35,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use cancelling::Cancelling;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Evaluation asks for more stack by itself; this much spares it most of the asking.
@@ -37,11 +47,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (lines, requests) = mpsc::channel();
+    let cancelling = Cancelling::default();
+    let own = cancelling.clone();
     let worker = thread::Builder::new()
         .name("evaluation".into())
         .stack_size(STACK)
         .spawn(move || {
-            let result = serve::serve(requests, io::stdout().lock());
+            let result = serve::serve(requests, own, io::stdout());
             // Leaving at once spares taking apart a heap that nobody needs any more.
             leave(result);
         });
@@ -52,7 +64,12 @@ fn main() -> ExitCode {
     for line in BufReader::new(io::stdin().lock()).lines() {
         match line {
             Ok(line) if line.trim().is_empty() => {}
-            Ok(line) => drop(lines.send(line)),
+            Ok(line) => {
+                if wire::is_cancellation(&line) {
+                    cancelling.ask();
+                }
+                drop(lines.send(line));
+            }
             Err(error) => {
                 eprintln!("nixops4-eval: cannot read requests: {error}");
                 break;

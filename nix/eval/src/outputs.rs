@@ -97,7 +97,7 @@ fn attr_path(path: &AttrPath) -> path::AttrPath {
 }
 
 /// A tree of the protocol as a value for the evaluator.
-fn external(json: &Json) -> Result<ExternalValue, String> {
+pub fn external(json: &Json) -> Result<ExternalValue, String> {
     stacker::maybe_grow(64 * 1024, 4 * 1024 * 1024, || match json {
         Json::Null => Ok(ExternalKind::Null.into()),
         Json::Bool(bool) => Ok(ExternalKind::Bool(*bool).into()),

@@ -21,6 +21,12 @@ pub fn optional_string(
     }
 }
 
+/// The string attribute `name` of `value`.
+pub fn field(evaluator: &mut Evaluator, value: &Value, name: &str) -> Result<String, EvalError> {
+    let field = evaluator.select(value, name)?;
+    evaluator.string_of(&field)
+}
+
 /// The string attribute `name` of `value`, `None` where it is null or missing.
 pub fn optional_field(
     evaluator: &mut Evaluator,
@@ -30,6 +36,26 @@ pub fn optional_field(
     match evaluator.select_opt(value, name)? {
         Some(field) => optional_string(evaluator, &field),
         None => Ok(None),
+    }
+}
+
+/// A number of things, one at least.
+pub fn count(evaluator: &mut Evaluator, value: &Value) -> Result<u32, EvalError> {
+    match evaluator.force(value)? {
+        Value::Int(count) => u32::try_from(count)
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(|| invalid(format!("{count} is out of range"))),
+        _ => Err(invalid("a whole number is needed".to_owned())),
+    }
+}
+
+/// A number, whole or not.
+pub fn number(evaluator: &mut Evaluator, value: &Value) -> Result<f64, EvalError> {
+    match evaluator.force(value)? {
+        Value::Int(number) => Ok(number as f64),
+        Value::Float(number) => Ok(number),
+        _ => Err(invalid("a number is needed".to_owned())),
     }
 }
 

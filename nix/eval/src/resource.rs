@@ -1,7 +1,10 @@
 //! Resources and their providers: settings, inputs, configurations.
 
 use nixops4_lang::{EvalError, Evaluator, Taint, Value};
-use nixops4_proto::evaluator::{Lifecycle, Mode, ProviderInstance, ProviderProgram, Resource};
+use nixops4_proto::evaluator::{
+    Lifecycle, Mode, ProviderInstance, ProviderLimits, ProviderProgram, RateLimit, Resource,
+    Timeouts,
+};
 use nixops4_proto::path::{AttrPath, MemberPath, OutputRef};
 use nixops4_proto::tree::Tree;
 use serde_json::Value as Json;
@@ -37,7 +40,18 @@ impl Session {
         let outputs = self.outputs.clone();
         let (mut described, settings) =
             self.part("type", |evaluator| settings(evaluator, &outputs, &resource))?;
-        let taint = [existence, kind, chosen, stored, settings]
+        let (identity, named) = self.part("type", |evaluator| {
+            let identity = evaluator.select(&resource, "importIdentity")?;
+            match evaluator.force_deep(&identity)? {
+                Value::Null => Ok(None),
+                identity => Ok(Some(identity)),
+            }
+        })?;
+        if let Some(identity) = identity {
+            let tree = self.tree(&identity, refs);
+            described.import_identity = Some(self.part("type", |_| tree)?.0);
+        }
+        let taint = [existence, kind, chosen, stored, settings, named]
             .into_iter()
             .reduce(|a, b| self.evaluator.taint_union(a, b))
             .unwrap_or(Taint::NONE);
@@ -66,7 +80,7 @@ impl Session {
         }
     }
 
-    fn tree(&mut self, value: &Value, refs: &mut Refs) -> Result<Tree, EvalError> {
+    pub(crate) fn tree(&mut self, value: &Value, refs: &mut Refs) -> Result<Tree, EvalError> {
         let mut encoder = Encoder {
             evaluator: &mut self.evaluator,
             outputs: &self.outputs,
@@ -77,11 +91,12 @@ impl Session {
 
     /// A provider instance with its configuration.
     pub(crate) fn provider(&mut self, id: &str, instance: &Value) -> Described<ProviderInstance> {
-        let ((program, config, position), _) = self.part("provider", |evaluator| {
+        let ((program, limits, config, position), _) = self.part("provider", |evaluator| {
             let places = evaluator.select(instance, "places")?;
             let position = read::first_position(evaluator, &places).ok().flatten();
             let config = evaluator.select(instance, "config")?;
-            Ok((program(evaluator, instance)?, config, position))
+            let limits = limits(evaluator, instance)?;
+            Ok((program(evaluator, instance)?, limits, config, position))
         })?;
         let mut refs = Refs::default();
         let (config, _) = {
@@ -94,6 +109,7 @@ impl Session {
             program,
             config: if empty { Tree(Json::Null) } else { config },
             refs: refs.into_list(),
+            limits,
             position,
         })
     }
@@ -127,7 +143,10 @@ impl Session {
 }
 
 /// What names an instance: where it is declared, or the program that a resource brings.
-fn instance_id(evaluator: &mut Evaluator, instance: &Value) -> Result<String, EvalError> {
+pub(crate) fn instance_id(
+    evaluator: &mut Evaluator,
+    instance: &Value,
+) -> Result<String, EvalError> {
     if let Some(name) = read::optional_field(evaluator, instance, "name")? {
         let path = evaluator.select(instance, "path")?;
         let path = read::member_path(evaluator, &path)?;
@@ -146,7 +165,10 @@ fn instance_id(evaluator: &mut Evaluator, instance: &Value) -> Result<String, Ev
     })
 }
 
-fn program(evaluator: &mut Evaluator, instance: &Value) -> Result<ProviderProgram, EvalError> {
+pub(crate) fn program(
+    evaluator: &mut Evaluator,
+    instance: &Value,
+) -> Result<ProviderProgram, EvalError> {
     let program = evaluator.select(instance, "program")?;
     let kind = evaluator.select(&program, "kind")?;
     let kind = evaluator.string_of(&kind)?;
@@ -165,6 +187,48 @@ fn program(evaluator: &mut Evaluator, instance: &Value) -> Result<ProviderProgra
                 args: read::strings(evaluator, &args)?,
             }
         }
+    })
+}
+
+/// How much may be asked of an instance at once; a program that a resource brings has no limits.
+fn limits(evaluator: &mut Evaluator, instance: &Value) -> Result<ProviderLimits, EvalError> {
+    let Some(limits) = evaluator.select_opt(instance, "limits")? else {
+        return Ok(ProviderLimits::default());
+    };
+    let concurrency = evaluator.select(&limits, "concurrency")?;
+    let concurrency = match evaluator.force(&concurrency)? {
+        Value::Null => None,
+        value => Some(read::count(evaluator, &value)?),
+    };
+    let rate = evaluator.select(&limits, "rateLimit")?;
+    let rate_limit = match evaluator.force(&rate)? {
+        Value::Null => None,
+        rate => {
+            let calls = evaluator.select(&rate, "calls")?;
+            let per_seconds = evaluator.select(&rate, "perSeconds")?;
+            Some(RateLimit {
+                calls: read::count(evaluator, &calls)?,
+                per_seconds: read::number(evaluator, &per_seconds)?,
+            })
+        }
+    };
+    let timeouts = evaluator.select(&limits, "timeouts")?;
+    let mut seconds = |name: &str| {
+        let value = evaluator.select(&timeouts, name)?;
+        match evaluator.force(&value)? {
+            Value::Null => Ok(None),
+            value => read::number(evaluator, &value).map(Some),
+        }
+    };
+    let timeouts = Timeouts {
+        start: seconds("start")?,
+        plan: seconds("plan")?,
+        apply: seconds("apply")?,
+    };
+    Ok(ProviderLimits {
+        concurrency,
+        rate_limit,
+        timeouts,
     })
 }
 

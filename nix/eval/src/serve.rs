@@ -1,89 +1,95 @@
 //! Reads requests, asks the session, writes answers in order.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
+use std::rc::Rc;
 use std::sync::mpsc::Receiver;
 
 use nixops4_proto::evaluator::{
-    DescribeProvider, Eval, EvalError, Hello, Load, Loaded, Locate, Method, OutputsSet,
+    Cancel, Cancelled, Configure, Configured, DescribeOperation, DescribeProvider, Eval, Evaluated,
+    Hello, ListOperations, ListProviders, Load, Loaded, Locate, Method, OutputsSet,
     PROTOCOL_VERSION, Request, SetOutputs, Walk, Walked, Welcome,
 };
 use serde::Serialize;
 
-use crate::error::{WireError, protocol};
+use crate::cancelling::Cancelling;
+use crate::error::{WireError, plain, protocol};
 use crate::session::Session;
-
-/// Answers lie here until they are whole or this many bytes.
-const BUFFER: usize = 64 * 1024;
+use crate::wire::{Body, Wire};
 
 /// Serves until there are no more requests, or nobody takes the answers.
-pub fn serve(requests: Receiver<String>, out: impl Write) -> io::Result<()> {
+pub fn serve(
+    requests: Receiver<String>,
+    cancelling: Cancelling,
+    out: impl Write + 'static,
+) -> io::Result<()> {
+    let wire = Rc::new(Wire::new(requests, out));
     let mut server = Server {
-        session: Session::new(),
-        out: Answers(BufWriter::with_capacity(BUFFER, out)),
+        session: Session::new(wire.clone(), cancelling.flag()),
+        out: wire,
+        cancelling,
     };
-    for line in requests {
+    while let Some(line) = server.out.next() {
         server.line(&line)?;
-        server.out.0.flush()?;
+        server.out.flush()?;
     }
     Ok(())
 }
 
-/// Where answers go.
-struct Answers<W: Write>(BufWriter<W>);
-
-#[derive(Serialize)]
-struct Line<'a, T> {
-    id: u64,
-    #[serde(flatten)]
-    body: Body<'a, T>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-enum Body<'a, T> {
-    Item(&'a T),
-    Result(&'a T),
-    Error(&'a EvalError),
-}
-
-impl<W: Write> Answers<W> {
-    fn line<T: Serialize>(&mut self, id: u64, body: Body<'_, T>) -> io::Result<()> {
-        serde_json::to_writer(&mut self.0, &Line { id, body })?;
-        self.0.write_all(b"\n")
-    }
-}
-
-struct Server<W: Write> {
+struct Server {
     session: Session,
-    out: Answers<W>,
+    out: Rc<Wire>,
+    cancelling: Cancelling,
 }
 
-impl<W: Write> Server<W> {
+impl Server {
     fn line(&mut self, line: &str) -> io::Result<()> {
         let request: Request = match serde_json::from_str(line) {
             Ok(request) => request,
             Err(error) => {
+                self.out.begin(0);
                 let error = protocol(format!("not a request: {error}"));
-                return self.out.line(0, Body::<()>::Error(&error));
+                return self.out.line(Body::<()>::Error(&error));
             }
         };
+        self.out.begin(request.id);
         match request.method.as_str() {
             Hello::NAME => self.answer(request, |_, hello: Hello| welcome(&hello)),
-            Load::NAME => self.answer(request, |session, load: Load| {
-                session.load(load).map(|()| Loaded {})
+            Configure::NAME => self.answer(request, |server, ask: Configure| {
+                server.session.configure(&ask).map(|()| Configured {})
             }),
-            Walk::NAME => self.walk(request),
-            DescribeProvider::NAME => self.answer(request, |session, ask: DescribeProvider| {
-                session.describe_provider(&ask.id)
+            Cancel::NAME => self.answer(request, |server, _: Cancel| {
+                server.cancelling.settle();
+                Ok(Cancelled {})
             }),
-            SetOutputs::NAME => self.answer(request, |session, set: SetOutputs| {
-                session.set_outputs(&set).map(|()| OutputsSet {})
+            SetOutputs::NAME => self.answer(request, |server, set: SetOutputs| {
+                server.session.set_outputs(&set).map(|()| OutputsSet {})
             }),
-            Locate::NAME => self.answer(request, |session, ask: Locate| session.locate(&ask)),
-            Eval::NAME => self.answer(request, |session, ask: Eval| session.evaluate(&ask)),
+            _ if self.cancelling.is_asked() => self.finish(Err::<(), _>(cancelled())),
+            Load::NAME => self.answer(request, |server, load: Load| {
+                server.session.load(load).map(|()| Loaded {})
+            }),
+            Walk::NAME => self.stream(request, |session, walk: Walk, emit| {
+                session.walk(&walk, emit).map(|()| Walked {})
+            }),
+            DescribeProvider::NAME => self.answer(request, |server, ask: DescribeProvider| {
+                server.session.describe_provider(&ask.id)
+            }),
+            ListProviders::NAME => self.answer(request, |server, ask: ListProviders| {
+                server.session.providers(&ask)
+            }),
+            Locate::NAME => self.answer(request, |server, ask: Locate| server.session.locate(&ask)),
+            ListOperations::NAME => self.stream(request, |session, ask: ListOperations, emit| {
+                session.operations(&ask, emit)
+            }),
+            DescribeOperation::NAME => self.answer(request, |server, ask: DescribeOperation| {
+                server.session.operation(&ask)
+            }),
+            Eval::NAME => self.stream(request, |session, ask: Eval, emit| {
+                session.evaluate(&ask, emit).map(|()| Evaluated {})
+            }),
             other => {
                 let error = protocol(format!("there is no method `{other}`"));
-                self.out.line(request.id, Body::<()>::Error(&error))
+                self.finish(Err::<(), _>(error))
             }
         }
     }
@@ -91,36 +97,50 @@ impl<W: Write> Server<W> {
     fn answer<M: Method>(
         &mut self,
         request: Request,
-        ask: impl FnOnce(&mut Session, M) -> Result<M::Response, WireError>,
+        ask: impl FnOnce(&mut Server, M) -> Result<M::Response, WireError>,
     ) -> io::Result<()> {
-        let id = request.id;
-        let result = parse(request).and_then(|params| ask(&mut self.session, params));
-        self.finish(id, result)
+        let result = parse(request).and_then(|params| ask(self, params));
+        self.finish(result)
     }
 
-    fn walk(&mut self, request: Request) -> io::Result<()> {
-        let id = request.id;
-        let walk: Walk = match parse(request) {
-            Ok(walk) => walk,
-            Err(error) => return self.out.line(id, Body::<()>::Error(&error)),
-        };
+    /// Answers in parts, each sent as soon as it is there.
+    fn stream<M: Method>(
+        &mut self,
+        request: Request,
+        ask: impl FnOnce(&mut Session, M, &mut dyn FnMut(M::Item)) -> Result<M::Response, WireError>,
+    ) -> io::Result<()> {
+        let Server {
+            session,
+            out,
+            cancelling,
+        } = self;
         let mut written = Ok(());
-        let out = &mut self.out;
-        let result = self.session.walk(&walk, |item| {
-            if written.is_ok() {
-                written = out.line(id, Body::Item(&item));
-            }
+        let result = parse(request).and_then(|params| {
+            ask(session, params, &mut |item| {
+                // What a cancelled evaluation still says of something is not what it is.
+                if written.is_ok() && !cancelling.is_asked() {
+                    written = out.line(Body::Item(&item));
+                }
+            })
         });
         written?;
-        self.finish(id, result.map(|()| Walked {}))
+        let result = match self.cancelling.is_asked() {
+            true => Err(cancelled()),
+            false => result,
+        };
+        self.finish(result)
     }
 
-    fn finish<T: Serialize>(&mut self, id: u64, result: Result<T, WireError>) -> io::Result<()> {
+    fn finish<T: Serialize>(&mut self, result: Result<T, WireError>) -> io::Result<()> {
         match result {
-            Ok(result) => self.out.line(id, Body::Result(&result)),
-            Err(error) => self.out.line(id, Body::<T>::Error(&error)),
+            Ok(result) => self.out.line(Body::Result(&result)),
+            Err(error) => self.out.line(Body::<T>::Error(&error)),
         }
     }
+}
+
+fn cancelled() -> WireError {
+    plain("cancelled", "evaluation was cancelled")
 }
 
 fn parse<M: Method>(request: Request) -> Result<M, WireError> {

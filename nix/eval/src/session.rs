@@ -1,16 +1,24 @@
 //! What one process knows: the evaluator, the outputs so far, and the root once it is loaded.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use nixops4_lang::{EvalError, Evaluator, Options, RealFs, Str, Value};
-use nixops4_proto::evaluator as wire;
+use nixops4_lang::{EvalError, Evaluator, RealFs, Str, Value};
+use nixops4_proto::evaluator as messages;
 use nixops4_proto::path::MemberPath;
 
 use crate::builtins;
 use crate::error::{self, WireError};
+use crate::flakes::Flakes;
+use crate::functions::{self, Functions};
 use crate::library;
 use crate::outputs::Outputs;
+use crate::settings;
+use crate::store::{Choice, SessionStore};
+use crate::wire::Wire;
 
 /// The name of this program's own snippets in positions.
 pub const TEXT_NAME: &str = "nixops4";
@@ -25,17 +33,16 @@ const LOAD_FILE: &str = "(import modules { }).load {
 
 /// How an output of a flake becomes the root component. A flake that brings nixpkgs has its lib.
 const LOAD_FLAKE: &str = "let
-  flake = import (modules + \"/call-flake.nix\") dir;
   own = builtins.tryEval (flake.inputs.nixpkgs.lib or flake.inputs.nixpkgs-lib.lib or null);
   names = builtins.filter builtins.isString (builtins.split \"[.]\" attr);
   find = value: names:
     if names == [ ] then value
     else if value ? ${builtins.head names} then
       find value.${builtins.head names} (builtins.tail names)
-    else throw \"The flake in `${toString dir}' has no output `${attr}'.\";
+    else throw \"The flake `${flake.outPath}' has no output `${attr}'.\";
 in (import modules { }).load {
   root = find flake names;
-  file = dir + \"/flake.nix\";
+  file = flake.outPath + \"/flake.nix\";
   specialArgs = if own.success && own.value != null then { lib = own.value; } else { };
   outputsOf = builtins.nixops4Outputs;
   resourceProviderSystem = builtins.currentSystem or \"unknown\";
@@ -44,7 +51,9 @@ in (import modules { }).load {
 /// Everything one process knows.
 pub struct Session {
     pub(crate) evaluator: Evaluator,
+    flakes: Flakes,
     pub(crate) outputs: Outputs,
+    store: SessionStore,
     /// The root component as `nix/modules` exports it: a thunk, so that it follows the outputs.
     root: Option<Value>,
     /// Provider instances that walks came across, by id.
@@ -53,42 +62,72 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session on the real file system.
-    pub fn new() -> Session {
-        let host = RealFs::new().on_trace(|line| eprintln!("{line}"));
-        let options = Options {
-            search_path: search_path(),
-            ..Options::default()
-        };
+    /// A session on the real file system, which stops evaluating when `cancel` says so.
+    pub fn new(wire: Rc<Wire>, cancel: Arc<AtomicBool>) -> Session {
+        let (traces, warnings) = (wire.clone(), wire.clone());
+        let flakes = Flakes::new(move |text| warnings.trace(text));
+        let store = SessionStore::new(cancel.clone());
+        let host = RealFs::new()
+            .on_trace(move |text| traces.trace(text))
+            .with_fetcher(Box::new(flakes.clone()))
+            .with_store(Box::new(store.clone()))
+            .with_functions(Box::new(Functions::new(wire)));
+        let options = settings::options(&messages::Configure::default());
         let mut evaluator = Evaluator::new(Box::new(host), options);
+        evaluator.use_cancel_flag(cancel);
         let outputs = Outputs::install(&mut evaluator);
         builtins::install(&mut evaluator);
+        functions::install(&mut evaluator);
         library::mount(&mut evaluator);
+        ship_own_flake(&mut evaluator);
         Session {
+            flakes,
             evaluator,
             outputs,
+            store,
             root: None,
             instances: HashMap::new(),
             show_trace: false,
         }
     }
 
+    /// Says how to evaluate from now on.
+    pub fn configure(&mut self, ask: &messages::Configure) -> Result<(), WireError> {
+        let store = Choice::parse(ask.store.as_deref().unwrap_or_default());
+        let store = store.map_err(|message| error::plain("value", message))?;
+        self.store.choose(store);
+        self.evaluator
+            .set_options(|options| *options = settings::options(ask));
+        Ok(())
+    }
+
     /// Loads the root and looks at its outermost form.
-    pub fn load(&mut self, load: wire::Load) -> Result<(), WireError> {
+    pub fn load(&mut self, load: messages::Load) -> Result<(), WireError> {
         self.show_trace = load.show_trace;
         let modules = path_value(&Path::new(library::ROOT).join("modules"));
         let root = match &load.root {
-            wire::RootSource::File { path } => {
+            messages::RootSource::File { path } => {
                 let variables = [("modules", modules), ("file", path_value(path))];
                 self.thunk(LOAD_FILE, &variables)
             }
-            wire::RootSource::Flake { dir, attr } => {
-                let variables = [
-                    ("modules", modules),
-                    ("dir", path_value(dir)),
-                    ("attr", Value::string(attr)),
-                ];
-                self.thunk(LOAD_FLAKE, &variables)
+            messages::RootSource::Flake {
+                dir,
+                reference,
+                lock,
+                attr,
+            } => {
+                let locked = self.flakes.deployment(dir, reference.as_deref(), lock);
+                let flake = locked
+                    .map_err(EvalError::from)
+                    .and_then(|locked| self.evaluator.call_flake(&locked));
+                flake.and_then(|flake| {
+                    let variables = [
+                        ("modules", modules),
+                        ("flake", flake),
+                        ("attr", Value::string(attr)),
+                    ];
+                    self.thunk(LOAD_FLAKE, &variables)
+                })
             }
         };
         let root = root.map_err(|error| self.error(&error))?;
@@ -107,7 +146,7 @@ impl Session {
     }
 
     /// Takes over what is known of outputs.
-    pub fn set_outputs(&mut self, set: &wire::SetOutputs) -> Result<(), WireError> {
+    pub fn set_outputs(&mut self, set: &messages::SetOutputs) -> Result<(), WireError> {
         for one in &set.outputs {
             let value = one.value.as_ref().map(|tree| &tree.0);
             self.outputs
@@ -180,19 +219,28 @@ impl From<EvalError> for ComponentError {
     }
 }
 
+/// The flake that deployments know as `nixops4`, which comes with this program.
+const OWN_FLAKE: &str = "import (modules + \"/outputs.nix\") // {
+  _type = \"flake\";
+  inputs = { };
+  outPath = toString (modules + \"/..\");
+}";
+
+fn ship_own_flake(evaluator: &mut Evaluator) {
+    let modules = path_value(&Path::new(library::ROOT).join("modules"));
+    let flake = evaluator.thunk_str_in(
+        OWN_FLAKE,
+        TEXT_NAME,
+        Path::new("/"),
+        &[("modules", modules)],
+    );
+    // The text is right: a test loads it.
+    if let Ok(flake) = flake {
+        evaluator.ship_flake("nixops4", flake);
+    }
+}
+
 /// A path as a value.
 pub(crate) fn path_value(path: &Path) -> Value {
     Value::Path(Str::new(path.as_os_str().as_encoded_bytes()))
-}
-
-/// `NIX_PATH`, and `<nixops4/lib>` for the shipped library.
-fn search_path() -> Vec<(String, PathBuf)> {
-    let own = ("nixops4".to_owned(), PathBuf::from(library::ROOT));
-    let variable = std::env::var("NIX_PATH").unwrap_or_default();
-    let entries = variable
-        .split(':')
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| entry.split_once('=').unwrap_or(("", entry)))
-        .map(|(prefix, path)| (prefix.to_owned(), PathBuf::from(path)));
-    std::iter::once(own).chain(entries).collect()
 }

@@ -24,7 +24,7 @@ struct Next {
 pub(crate) struct Failure {
     what: &'static str,
     pub(crate) error: EvalError,
-    taint: Taint,
+    pub(crate) taint: Taint,
 }
 
 pub(crate) type Described<T> = Result<T, Failure>;
@@ -45,6 +45,9 @@ impl Session {
                 position: self.position_of(path),
             }];
             while let Some(next) = stack.pop() {
+                if self.evaluator.is_cancelled() {
+                    return Ok(());
+                }
                 let members = self.visit(next, walk, &mut providers, &mut emit);
                 stack.extend(members.into_iter().rev());
             }

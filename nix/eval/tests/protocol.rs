@@ -1,5 +1,9 @@
 //! The evaluator protocol, spoken with the real process.
 
+#[allow(
+    dead_code,
+    reason = "shared with the tests of operations and functions"
+)]
 mod support;
 
 use serde_json::{Value, json};
@@ -524,8 +528,10 @@ fn expressions_are_evaluated_and_printed() {
     let mut evaluator = Evaluator::start(&[("x.nix", "{ a = [ 1 { b = \"two\"; } ]; }")]);
     let file = evaluator.file("x.nix");
     let mut eval = |source: Value, attr: &str, format: &str| {
-        let params = json!({ "source": source, "attr": attr, "format": format, "strict": true });
-        evaluator.ok("eval", params)["text"].take()
+        let params = json!({ "source": source, "attrs": [attr], "format": format, "strict": true });
+        let answer = evaluator.ask("eval", params);
+        answer.end.expect("evaluated");
+        answer.items.into_iter().next().expect("an item")["text"].take()
     };
     assert_eq!(
         eval(json!({ "file": file }), "", "nix"),
@@ -579,6 +585,38 @@ fn the_process_ends_when_nobody_reads_its_answers() {
 }
 
 #[test]
+fn what_is_being_answered_can_be_cancelled() {
+    let endless = [
+        "let go = n: 1 + go n; in go 0",
+        "builtins.foldl' (a: b: a) 0 (builtins.genList (x: x) 3000000)",
+        "builtins.sort (a: b: a < b) (builtins.genList (x: 0 - x) 3000000)",
+        "builtins.match \"(a*)*(a*)*(a*)*b\" (builtins.concatStringsSep \"\" (builtins.genList \
+         (_: \"a\") 1000000))",
+        "builtins.toJSON (builtins.genList (x: x) 3000000)",
+    ];
+    let mut evaluator = Evaluator::start(&[]);
+    evaluator.ok("configure", json!({ "maxDepth": 4_000_000_000_u32 }));
+    for text in endless {
+        let source = json!({ "expr": { "text": text, "base": "/" } });
+        let params = json!({ "source": source, "format": "nix" });
+        evaluator.send(&json!({ "id": 7, "method": "eval", "params": params }).to_string());
+        evaluator.send(&json!({ "id": 8, "method": "eval", "params": params }).to_string());
+        evaluator.send(&json!({ "id": 9, "method": "cancel" , "params": {} }).to_string());
+        for _ in 0..2 {
+            let error = evaluator.answer().end.expect_err("cancelled");
+            assert_eq!(error["kind"], "cancelled", "{text}: {error}");
+        }
+        evaluator
+            .answer()
+            .end
+            .expect("the cancellation is answered");
+    }
+    let source = json!({ "expr": { "text": "1 + 1", "base": "/" } });
+    let answer = evaluator.ask("eval", json!({ "source": source, "format": "nix" }));
+    assert_eq!(answer.items, [json!({ "text": "2" })]);
+}
+
+#[test]
 fn the_tests_of_the_nix_code_pass() {
     let mut evaluator = Evaluator::start(&[]);
     for tests in ["lib/tests", "modules/tests"] {
@@ -587,6 +625,8 @@ fn the_tests_of_the_nix_code_pass() {
             "format": "nix",
             "strict": true,
         });
-        assert_eq!(evaluator.ok("eval", params)["text"], "[ ]", "{tests}");
+        let answer = evaluator.ask("eval", params);
+        assert!(answer.end.is_ok(), "{:?}", answer.end);
+        assert_eq!(answer.items, [json!({ "text": "[ ]" })], "{tests}");
     }
 }

@@ -80,6 +80,9 @@ pub struct Frame {
     pub doing: Doing,
 }
 
+/// How much of a text in a circle is shown.
+const SNIPPET: usize = 60;
+
 /// How many frames next to the failure are kept.
 const INNER_FRAMES: u32 = 100;
 /// How many frames next to the question are kept.
@@ -93,6 +96,8 @@ pub struct EvalError(Box<Inner>);
 struct Inner {
     core: Rc<Core>,
     awaited: Taint,
+    /// The cell that needs itself, by its address, until the way back to it has been told.
+    circle: Option<usize>,
     span: Span,
     inner: Option<Rc<Link>>,
     outer: std::collections::VecDeque<Frame>,
@@ -130,6 +135,7 @@ impl EvalError {
         EvalError(Box::new(Inner {
             core: Rc::new(core),
             awaited: Taint::NONE,
+            circle: None,
             span: Span::NONE,
             inner: None,
             outer: Default::default(),
@@ -141,6 +147,45 @@ impl EvalError {
         let mut error = EvalError::new(ErrorKind::Suspended, "needs a value that is not known yet");
         error.0.awaited = awaited;
         error
+    }
+
+    /// A cell that needs itself.
+    pub(crate) fn infinite_recursion(cell: usize) -> EvalError {
+        let message = "infinite recursion encountered";
+        let mut error = EvalError::new(ErrorKind::InfiniteRecursion, message);
+        error.0.circle = Some(cell);
+        error
+    }
+
+    /// Ends a circle at the cell where it began, of which there is nothing to say.
+    #[cold]
+    pub(crate) fn past(mut self, cell: usize) -> EvalError {
+        if self.0.circle == Some(cell) {
+            self.0.circle = None;
+        }
+        self
+    }
+
+    /// Says that the cell at that address, which is evaluated at `span`, is part of the circle: its
+    /// beginning, if it is the one that needs itself.
+    #[cold]
+    pub(crate) fn through(mut self, cell: usize, span: Span, text: &str) -> EvalError {
+        let Some(first) = self.0.circle else {
+            return self;
+        };
+        let line = text.lines().next().unwrap_or_default();
+        let mut shown: String = line.chars().take(SNIPPET).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        let note = match first == cell {
+            true => format!("which `{shown}` needs: this is where the circle closes"),
+            false => format!("which `{shown}` needs"),
+        };
+        if first == cell {
+            self.0.circle = None;
+        }
+        self.frame(span, Doing::Note(note.into()))
     }
 
     /// Adds a hint, such as "did you mean".

@@ -16,7 +16,7 @@ use crate::{
     external::Sources,
     hash::FastMap,
     host::Host,
-    position::{Files, Location, Pos, SourceFile, Span},
+    position::{Files, Location, Origin, Pos, SourceFile, Span},
     pure::regex::RegexCache,
     store::Store,
     symbol::{Symbol, Symbols},
@@ -31,6 +31,8 @@ pub struct Options {
     pub search_path: Vec<(String, PathBuf)>,
     /// How many evaluations may wait for each other. Only memory limits a larger number.
     pub max_depth: u32,
+    /// How many calls may be inside each other, those in tail position counted, as Nix counts.
+    pub max_call_depth: u32,
     /// How many bytes values may take; what they are made of, such as text under construction,
     /// comes on top.
     pub max_memory: Option<usize>,
@@ -40,6 +42,9 @@ pub struct Options {
     pub trace_verbose: bool,
     /// Whether `builtins.warn` is an error.
     pub abort_on_warn: bool,
+    /// Put off exactly what Nix puts off, so that values print the same where they are not
+    /// evaluated deeply. Else what costs less to do than to put off is done at once.
+    pub exact_laziness: bool,
     /// The store's directory.
     pub store_dir: String,
 }
@@ -49,10 +54,12 @@ impl Default for Options {
         Options {
             search_path: Vec::new(),
             max_depth: 250_000,
+            max_call_depth: u32::MAX,
             max_memory: None,
             pure: false,
             trace_verbose: false,
             abort_on_warn: false,
+            exact_laziness: false,
             store_dir: "/nix/store".into(),
         }
     }
@@ -76,10 +83,15 @@ pub struct Evaluator {
     pub(crate) host: Box<dyn Host>,
     pub(crate) options: Options,
     pub(crate) store: Store,
+    /// Flakes that the program brings along.
+    pub(crate) shipped: Vec<(String, Value)>,
     pub(crate) regexes: RegexCache,
     pub(crate) imports: FastMap<PathBuf, Value>,
     pub(crate) embedded: FastMap<PathBuf, Rc<str>>,
+    /// The host's functions that were asked for, by owner and name.
+    pub(crate) foreign: FastMap<(String, String), &'static Builtin>,
     pub(crate) depth: u32,
+    pub(crate) calls: u32,
     pub(crate) steps: u32,
     pub(crate) cancel: Arc<AtomicBool>,
 }
@@ -99,11 +111,14 @@ impl Evaluator {
             generation: 1,
             host,
             store: Store::new(&options.store_dir),
+            shipped: Vec::new(),
             regexes: RegexCache::new(),
             options,
             imports: FastMap::default(),
             embedded: FastMap::default(),
+            foreign: FastMap::default(),
             depth: 0,
+            calls: 0,
             steps: STEPS_BETWEEN_CHECKS,
             cancel: Arc::default(),
         };
@@ -244,9 +259,15 @@ impl Evaluator {
         self.locate(Span::at(attrs.get(symbol)?.pos))
     }
 
-    /// A span in words.
+    /// A span in words. Files that are copies of local ones are named by those.
     pub fn locate(&self, span: Span) -> Option<Location> {
-        self.files.locate(span)
+        let mut location = self.files.locate(span)?;
+        if let Origin::File(path) = &location.origin
+            && let Some(origin) = self.store.origin(path)
+        {
+            location.origin = Origin::File(origin);
+        }
+        Some(location)
     }
 
     /// The source text a position is in.
@@ -308,6 +329,21 @@ impl Evaluator {
     /// The world this evaluator sees.
     pub fn host(&mut self) -> &mut dyn Host {
         &mut *self.host
+    }
+
+    /// Changes how it evaluates, for what comes next; the store's directory stays as it was.
+    pub fn set_options(&mut self, change: impl FnOnce(&mut Options)) {
+        change(&mut self.options);
+    }
+
+    /// Whether someone has asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+
+    /// Takes a flag of the caller's in place of its own.
+    pub fn use_cancel_flag(&mut self, flag: Arc<AtomicBool>) {
+        self.cancel = flag;
     }
 
     /// How it evaluates.

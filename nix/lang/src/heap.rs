@@ -132,6 +132,11 @@ impl<T> Ref<T> {
         self.inner().tag.set(tag);
     }
 
+    /// Where the object is.
+    pub(crate) fn address(&self) -> usize {
+        self.object.as_ptr() as usize
+    }
+
     /// Whether both are the same object.
     #[inline]
     pub fn ptr_eq(&self, other: &Self) -> bool {

@@ -5,6 +5,10 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use crate::fetcher::Fetcher;
+use crate::foreign::ForeignFunctions;
+use crate::object_store::{MemoryStore, ObjectStore};
+
 /// What a name in a directory is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FileType {
@@ -139,12 +143,20 @@ pub trait Host {
     fn read_link(&mut self, path: &Path) -> Result<PathBuf, HostError> {
         Err(HostError::no_files(path))
     }
-    /// Makes a store path valid, building it where needed; gives where to read it.
-    fn realise(&mut self, store_path: &str) -> Result<PathBuf, HostError> {
-        Err(HostError::Missing {
-            what: format!("'{store_path}'"),
-            needs: "a store",
-        })
+
+    /// What fetches sources and locks flakes, if anything does.
+    fn fetcher(&mut self) -> Option<&mut dyn Fetcher> {
+        None
+    }
+
+    /// What offers functions beyond the built-in ones, if anything does.
+    fn functions(&mut self) -> Option<&mut dyn ForeignFunctions> {
+        None
+    }
+
+    /// What keeps and builds store objects, if anything does.
+    fn store(&mut self) -> Option<&mut dyn ObjectStore> {
+        None
     }
 }
 
@@ -159,6 +171,9 @@ type TakeLine = Box<dyn FnMut(&str)>;
 #[derive(Default)]
 pub struct RealFs {
     on_trace: Option<TakeLine>,
+    store: Option<Box<dyn ObjectStore>>,
+    fetcher: Option<Box<dyn Fetcher>>,
+    functions: Option<Box<dyn ForeignFunctions>>,
 }
 
 impl RealFs {
@@ -168,10 +183,27 @@ impl RealFs {
     }
 
     /// The same, with someone to take the lines of `builtins.trace`.
-    pub fn on_trace(self, take: impl FnMut(&str) + 'static) -> RealFs {
-        RealFs {
-            on_trace: Some(Box::new(take)),
-        }
+    pub fn on_trace(mut self, take: impl FnMut(&str) + 'static) -> RealFs {
+        self.on_trace = Some(Box::new(take));
+        self
+    }
+
+    /// The same, with something that keeps and builds store objects.
+    pub fn with_store(mut self, store: Box<dyn ObjectStore>) -> RealFs {
+        self.store = Some(store);
+        self
+    }
+
+    /// The same, with something that fetches.
+    pub fn with_fetcher(mut self, fetcher: Box<dyn Fetcher>) -> RealFs {
+        self.fetcher = Some(fetcher);
+        self
+    }
+
+    /// The same, with something that offers functions.
+    pub fn with_functions(mut self, functions: Box<dyn ForeignFunctions>) -> RealFs {
+        self.functions = Some(functions);
+        self
     }
 }
 
@@ -199,6 +231,21 @@ fn type_of(kind: std::fs::FileType) -> FileType {
 }
 
 impl Host for RealFs {
+    fn store(&mut self) -> Option<&mut dyn ObjectStore> {
+        let store = self.store.as_mut()?;
+        Some(store.as_mut())
+    }
+
+    fn fetcher(&mut self) -> Option<&mut dyn Fetcher> {
+        let fetcher = self.fetcher.as_mut()?;
+        Some(fetcher.as_mut())
+    }
+
+    fn functions(&mut self) -> Option<&mut dyn ForeignFunctions> {
+        let functions = self.functions.as_mut()?;
+        Some(functions.as_mut())
+    }
+
     fn read_file(&mut self, path: &Path) -> Result<Vec<u8>, HostError> {
         std::fs::read(path).map_err(|source| io_error("cannot read", path, source))
     }
@@ -279,6 +326,10 @@ pub struct MemoryHost {
     pub env: BTreeMap<String, String>,
     /// What was traced.
     pub traced: std::rc::Rc<std::cell::RefCell<Vec<String>>>,
+    /// What keeps and builds store objects.
+    pub store: Option<MemoryStore>,
+    /// What offers functions.
+    pub functions: Option<Box<dyn ForeignFunctions>>,
 }
 
 impl MemoryHost {
@@ -304,10 +355,17 @@ impl MemoryHost {
 }
 
 impl Host for MemoryHost {
+    fn store(&mut self) -> Option<&mut dyn ObjectStore> {
+        self.store
+            .as_mut()
+            .map(|store| store as &mut dyn ObjectStore)
+    }
+
     fn read_file(&mut self, path: &Path) -> Result<Vec<u8>, HostError> {
-        self.files
-            .get(path)
-            .cloned()
+        let built = self.store.as_ref().and_then(|store| store.file(path));
+        built
+            .map(<[u8]>::to_vec)
+            .or_else(|| self.files.get(path).cloned())
             .ok_or_else(|| HostError::NotFound(path.to_owned()))
     }
 
@@ -335,7 +393,8 @@ impl Host for MemoryHost {
     }
 
     fn file_type(&mut self, path: &Path) -> Result<Option<FileType>, HostError> {
-        if self.files.contains_key(path) {
+        let built = self.store.as_ref().and_then(|store| store.file(path));
+        if self.files.contains_key(path) || built.is_some() {
             return Ok(Some(FileType::Regular));
         }
         Ok(self.is_dir(path).then_some(FileType::Directory))
@@ -351,6 +410,11 @@ impl Host for MemoryHost {
 
     fn current_time(&mut self) -> Option<i64> {
         Some(1_000_000_000)
+    }
+
+    fn functions(&mut self) -> Option<&mut dyn ForeignFunctions> {
+        let functions = self.functions.as_mut()?;
+        Some(functions.as_mut())
     }
 
     fn trace(&mut self, message: &str) {

@@ -37,19 +37,25 @@
 //! ```
 
 mod builtins;
+mod command;
 mod compile;
+pub mod content;
 mod error;
 mod eval;
 mod evaluator;
 mod external;
+mod fetcher;
+mod foreign;
 mod hash;
 mod heap;
 mod host;
+mod object_store;
 mod path;
 mod pool;
 mod position;
 mod print;
 mod pure;
+mod realise;
 mod render;
 mod stack;
 mod store;
@@ -65,8 +71,14 @@ pub use builtins::Builtin;
 pub use error::{Doing, ErrorKind, EvalError, Frame};
 pub use evaluator::{Evaluator, Options};
 pub use external::{AttrPath, ExternalKind, ExternalValue, PathStep};
+pub use fetcher::{
+    FetchRules, Fetched, Fetcher, FlakeName, LockedFlake, SourceAttr, SourceAttrs, SourceName,
+    TreeRequest, UrlRequest,
+};
+pub use foreign::{ForeignError, ForeignFunctions, Parameter, Signature};
 pub use heap::{Ref, Slice};
 pub use host::{FileType, Host, HostError, MemoryHost, NoHost, RealFs, RegularFile};
+pub use object_store::{MemoryStore, NewContents, NewObject, ObjectStore};
 pub use position::{Location, Origin, Pos, SourceFile, Span};
 pub use print::{attr_name, quoted};
 pub use render::RenderOptions;

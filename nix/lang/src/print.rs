@@ -121,6 +121,11 @@ impl Evaluator {
         }
     }
 
+    /// The value, if it has been evaluated already.
+    pub(crate) fn at_hand(&self, value: &Value) -> Option<Value> {
+        known(value)
+    }
+
     /// A type error: something else was expected.
     #[cold]
     pub fn expected(&self, expected: &str, found: &Value) -> EvalError {
@@ -226,7 +231,7 @@ impl Evaluator {
         if let Some(name) = closure.lambda.name {
             out.push_str(&format!(" {}", self.symbols.text(name)));
         }
-        if let Some(at) = self.locate(closure.lambda.span) {
+        if let Some(at) = self.files.locate(closure.lambda.span) {
             out.push_str(&format!(" @ {}:{}:{}", at.origin, at.line, at.column));
         }
         out.push('»');

@@ -8,10 +8,13 @@ use std::{
 };
 
 use crate::{
+    builtins::Source,
     error::{ErrorKind, EvalError},
     eval::Eval,
     evaluator::Evaluator,
-    hash::FastMap,
+    fetcher::Fetched,
+    hash::{FastMap, FastSet},
+    host::HostError,
     pure::{
         derivation::{Derivation, DerivationError, ModuloHash},
         store_path::{StoreDir, StorePath},
@@ -26,6 +29,12 @@ pub(crate) struct Store {
     derivations: FastMap<StorePath, Rc<Known>>,
     objects: FastMap<StorePath, Object>,
     copied: FastMap<(PathBuf, String), StorePath>,
+    /// The local directories that objects are copies of.
+    origins: FastMap<StorePath, PathBuf>,
+    /// What objects were made of, to make them again for a store that wants them.
+    sources: FastMap<StorePath, Rc<Source>>,
+    /// What a store has from this evaluation.
+    pub(crate) sent: FastSet<StorePath>,
 }
 
 /// A derivation and what stands for it in those that use it.
@@ -36,8 +45,8 @@ pub(crate) struct Known {
 
 /// Where to read a store object that only this evaluation has.
 enum Object {
-    /// A text made by the evaluation.
-    Text(Rc<[u8]>),
+    /// A text made by the evaluation, and what it refers to.
+    Text(Rc<[u8]>, BTreeSet<StorePath>),
     /// All of a file or directory outside the store.
     Copy(PathBuf),
 }
@@ -57,6 +66,9 @@ impl Store {
             derivations: FastMap::default(),
             objects: FastMap::default(),
             copied: FastMap::default(),
+            origins: FastMap::default(),
+            sources: FastMap::default(),
+            sent: FastSet::default(),
         }
     }
 
@@ -66,8 +78,37 @@ impl Store {
     }
 
     /// Remembers a text.
-    pub(crate) fn add_text(&mut self, path: StorePath, text: &[u8]) {
-        self.objects.insert(path, Object::Text(text.into()));
+    pub(crate) fn add_text(
+        &mut self,
+        path: StorePath,
+        text: &[u8],
+        references: BTreeSet<StorePath>,
+    ) {
+        self.objects
+            .insert(path, Object::Text(text.into(), references));
+    }
+
+    /// Remembers what an object was made of.
+    pub(crate) fn add_source(&mut self, path: StorePath, source: Source) {
+        self.sources.insert(path, Rc::new(source));
+    }
+
+    /// A derivation of this evaluation.
+    pub(crate) fn derivation(&self, path: &StorePath) -> Option<Rc<Known>> {
+        self.derivations.get(path).cloned()
+    }
+
+    /// A text of this evaluation, with what it refers to.
+    pub(crate) fn text(&self, path: &StorePath) -> Option<(&[u8], &BTreeSet<StorePath>)> {
+        match self.objects.get(path) {
+            Some(Object::Text(text, references)) => Some((text, references)),
+            _ => None,
+        }
+    }
+
+    /// What an object was made of.
+    pub(crate) fn source(&self, path: &StorePath) -> Option<Rc<Source>> {
+        self.sources.get(path).cloned()
     }
 
     /// Remembers that all of `from` stands in the store as `path`.
@@ -75,6 +116,26 @@ impl Store {
         self.objects
             .insert(path.clone(), Object::Copy(from.to_owned()));
         self.copied.insert((from.to_owned(), name.to_owned()), path);
+    }
+
+    /// Remembers where to read what was fetched, and what it is a copy of.
+    pub(crate) fn add_fetched(&mut self, fetched: &Fetched) {
+        let path = &fetched.store_path;
+        self.objects
+            .insert(path.clone(), Object::Copy(fetched.at.clone()));
+        if let Some(origin) = &fetched.origin {
+            self.origins.insert(path.clone(), origin.clone());
+        }
+    }
+
+    /// The local file that a path in the store is a copy of.
+    pub(crate) fn origin(&self, path: &Path) -> Option<PathBuf> {
+        let (object, inside) = self.dir.split(path.to_str()?).ok()?;
+        let origin = self.origins.get(&object)?;
+        Some(match inside.trim_start_matches('/') {
+            "" => origin.clone(),
+            inside => origin.join(inside),
+        })
     }
 
     /// What a file or directory was copied to before.
@@ -89,7 +150,7 @@ impl Store {
             .filter(|text| text.starts_with(self.dir.as_str()))?;
         let (object, rest) = self.dir.split(text).ok()?;
         match self.objects.get(&object) {
-            Some(Object::Text(text)) if rest.is_empty() => Some(Contents::Text(text.clone())),
+            Some(Object::Text(text, _)) if rest.is_empty() => Some(Contents::Text(text.clone())),
             Some(Object::Copy(from)) => {
                 let inside = rest.trim_start_matches('/');
                 Some(Contents::At(if inside.is_empty() {
@@ -107,6 +168,50 @@ impl Store {
                 Some(Contents::Text(text.into()))
             }
         }
+    }
+}
+
+impl Evaluator {
+    /// What to say of a file that is not there: by the name that the evaluation has for it, and
+    /// why it is missing where it is there in the directory that was copied.
+    pub(crate) fn missing(&mut self, path: &Path, error: HostError) -> EvalError {
+        let HostError::NotFound(_) = error else {
+            return error.into();
+        };
+        let error = EvalError::from(HostError::NotFound(path.to_owned()));
+        let Some(origin) = self.store.origin(path) else {
+            return error;
+        };
+        match self.host.file_type(&origin) {
+            Ok(Some(_)) => error.hint(format!(
+                "'{}' exists, but is not tracked by Git, so the flake does not see it. To make it \
+                 visible: git add -N '{}'",
+                origin.display(),
+                origin.display()
+            )),
+            _ => error,
+        }
+    }
+
+    /// The path with its links resolved. Links that stay inside a store object that is read from
+    /// elsewhere lead to paths in the store again.
+    pub(crate) fn resolve_links(&mut self, path: &Path) -> Eval<PathBuf> {
+        let object = path
+            .to_str()
+            .and_then(|text| self.store.dir.split(text).ok());
+        let object = object.map(|(object, _)| PathBuf::from(self.store.dir.print(&object)));
+        let Some((object, Contents::At(at))) =
+            object.and_then(|object| Some((object.clone(), self.store.contents(&object)?)))
+        else {
+            return Ok(self.host.resolve_links(path)?);
+        };
+        let inside = path.strip_prefix(&object).unwrap_or(Path::new(""));
+        let target = self.host.resolve_links(&at.join(inside))?;
+        let at = self.host.resolve_links(&at)?;
+        Ok(match target.strip_prefix(&at) {
+            Ok(inside) => object.join(inside),
+            Err(_) => target,
+        })
     }
 }
 

@@ -330,6 +330,43 @@ let
         "tfplugin"
       ];
     };
+    providerLimits = {
+      expr =
+        let
+          limits = p: (load { providers.p = p // { source = "a/b"; }; }).providerInstances.p.limits;
+        in
+        [
+          (limits { })
+          (limits {
+            concurrency = 4;
+            rateLimit.calls = 10;
+            timeouts.plan = 1.5;
+          })
+        ];
+      expected = [
+        {
+          concurrency = null;
+          rateLimit = null;
+          timeouts = {
+            apply = null;
+            plan = null;
+            start = null;
+          };
+        }
+        {
+          concurrency = 4;
+          rateLimit = {
+            calls = 10;
+            perSeconds = 1;
+          };
+          timeouts = {
+            apply = null;
+            plan = 1.5;
+            start = null;
+          };
+        }
+      ];
+    };
     providerConfigMerges = {
       expr =
         (load [

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::FunctionSpec;
+
 /// Asks what there is.
 ///
 /// ```
@@ -51,6 +53,9 @@ pub struct Described {
     /// What can only be read.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub data_sources: BTreeMap<String, DataSourceSpec>,
+    /// What can be called from evaluated text.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub functions: BTreeMap<String, FunctionSpec>,
     /// Whether there are types that this answer leaves out, for being too many; they are described
     /// when asked for by name.
     pub more: bool,

@@ -18,8 +18,8 @@
 //!
 //! # A session
 //! The first request is [`Hello`], which agrees on a version; then [`Describe`]; then
-//! [`Configure`], once. Everything else comes after that, except [`ValidateConfig`] and
-//! [`Validate`], which may come before.
+//! [`Configure`], once. Everything else comes after that, except [`ValidateConfig`], [`Validate`]
+//! and [`CallFunction`], which may come before.
 //!
 //! ```
 //! use nixops4_proto::native::*;
@@ -66,6 +66,7 @@
 
 mod describe;
 mod error;
+mod function;
 mod resource;
 mod state;
 pub mod v0;
@@ -75,6 +76,7 @@ pub use describe::{
     ResourceTypeSpec, ValueType,
 };
 pub use error::{Complaint, Error};
+pub use function::{CallFunction, Called, FunctionSpec, ParameterSpec};
 pub use resource::{
     Create, DataRead, Delete, Deleted, Import, Object, Plan, PlanAction, Planned, Read, ReadData,
     ReadState, State, Update, Upgrade, Validate, Validated,
@@ -132,6 +134,7 @@ methods! {
     Delete => "delete" -> Deleted,
     Import => "import" -> Object,
     ReadData => "readData" -> DataRead,
+    CallFunction => "callFunction" -> Called,
     StateRead => "stateRead" -> StateReadResult,
     StateEvent => "stateEvent" -> EventWritten,
     StateLock => "stateLock" -> StateLocked,

@@ -34,3 +34,38 @@ pub fn unchanged(nixops4: &Path) {
         .collect();
     report("plan, 20 local files, unchanged", median(runs));
 }
+
+/// Plan, apply, plan again and destroy 10,000 `memo` of each shape: independent, each with the
+/// value of the one before it, and half of them after a composite with the other half.
+pub fn many(nixops4: &Path) {
+    let before = "members.${\"m${toString (n - 1)}\"}.outputs.value";
+    let chained = format!("gen 10000 (n: memo (if n == 0 then \"v\" else {before}))");
+    let composite = "gen 5000 (n: memo \"v\" // { dependsOn = [ members.all ]; }) \
+                     // { all.members = gen 5000 (n: memo \"v\"); }";
+    for (shape, members) in [
+        ("independent", "gen 10000 (n: memo \"v${toString n}\")"),
+        ("chained", &chained),
+        ("after a composite", composite),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            r#"
+            {{ members, providers, ... }}:
+            let
+              memo = value: {{ type = providers.local.memo; inputs.initialize_with = value; }};
+              gen = count: f: builtins.listToAttrs (builtins.genList
+                (n: {{ name = "m${{toString n}}"; value = f n; }}) count);
+            in {{ providers.local = {{ }}; members = {members}; }}"#
+        );
+        std::fs::write(dir.path().join("nixops4.nix"), text).expect("the deployment is written");
+        for (what, args) in [
+            ("plan to create", &["plan"][..]),
+            ("apply", &["apply", "--yes"]),
+            ("plan unchanged", &["plan"]),
+            ("destroy", &["destroy", "--yes"]),
+        ] {
+            let sample = run(nixops4, args, dir.path());
+            report(&format!("{what}, 10,000 memo, {shape}"), sample);
+        }
+    }
+}

@@ -343,7 +343,10 @@ impl Dispatcher {
         }
     }
 
-    async fn send(&self, behaviour: &Behaviour, out: &grpc::Answer, messages: Vec<Vec<u8>>) {
+    async fn send(&self, behaviour: &Behaviour, out: &grpc::Answer, mut messages: Vec<Vec<u8>>) {
+        if behaviour.without_end {
+            messages.pop();
+        }
         if behaviour.crash == Some(Crash::During) {
             crash();
         }

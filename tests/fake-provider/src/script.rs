@@ -158,6 +158,8 @@ pub struct Behaviour {
     pub requires_replace: Vec<Vec<Json>>,
     /// Say that the rules for planned values are not kept.
     pub legacy_type_system: bool,
+    /// Leave out the last message of an answer in pieces.
+    pub without_end: bool,
     /// Say that the answer has to wait, for this reason.
     pub deferred: Option<i32>,
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use nixops4_core::AttrPath;
 use nixops4_core::diagnostic::Diagnostics;
 use nixops4_core::provider::{
-    Action, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, ImportRequest,
-    Mode, PlanRequest, PlannedChange, Provider, ProviderError, ReadDataRequest, ResourceState,
+    Action, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, Identifier,
+    ImportRequest, Mode, PlanRequest, PlannedChange, Provider, ProviderError, ReadDataRequest,
+    ResourceState,
 };
 use nixops4_core::value::Value;
 use nixops4_tfproto::provider::{PluginOptions, TfProvider};
@@ -28,10 +29,8 @@ fn plain(json: &Json) -> Value {
 
 fn unconfigured(script: &Json) -> Arc<TfProvider> {
     TfProvider::new(PluginOptions {
-        name: "fake".to_owned(),
-        executable: env!("CARGO_BIN_EXE_fake-provider").into(),
         env: vec![("FAKE_PROVIDER_SCRIPT".into(), script.to_string().into())],
-        cache_dir: None,
+        ..PluginOptions::new("fake", env!("CARGO_BIN_EXE_fake-provider"))
     })
 }
 
@@ -92,6 +91,7 @@ impl Fake {
             inputs,
             stateful: true,
             change,
+            progress: Default::default(),
         };
         self.instance.apply(request).await
     }
@@ -236,16 +236,17 @@ async fn data_sources_and_imports() {
     assert_eq!(texts(&failure), ["No such thing (at name)"]);
 
     let inputs = web();
-    let import = |id| ImportRequest {
+    let import = |object| ImportRequest {
         type_name: THING,
-        id,
+        object,
         inputs: &inputs,
     };
-    let imported = fake.instance.import(import("thing-1")).await.unwrap().value;
+    let [there, absent] = ["thing-1", "none"].map(|id| Identifier::Id(id.to_owned()));
+    let imported = fake.instance.import(import(&there)).await.unwrap().value;
     assert_eq!(imported.outputs, made.outputs);
     let failure = fake
         .instance
-        .import(import("none"))
+        .import(import(&absent))
         .await
         .unwrap_err()
         .into_diagnostics();
@@ -582,7 +583,7 @@ async fn import_of_several_or_none() {
         let inputs = web();
         let import = ImportRequest {
             type_name: THING,
-            id: "thing-1",
+            object: &Identifier::Id("thing-1".to_owned()),
             inputs: &inputs,
         };
         let failure = fake.instance.import(import).await.unwrap_err().to_string();

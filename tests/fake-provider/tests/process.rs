@@ -60,11 +60,24 @@ async fn dropping_the_last_client_kills() {
 
 /// The children of a process, zombies included.
 fn children(pid: u32) -> Vec<u32> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    text.unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let of_thread = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        let pids = text.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.collect::<Vec<_>>()
+    };
+    threads
+        .into_iter()
+        .flatten()
+        .flatten()
+        .flat_map(of_thread)
         .collect()
+}
+
+/// Whether a process that is not our child has ended. Nobody has to reap it in time.
+fn is_gone(pid: &u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    status.is_empty() || status.contains(") Z ")
 }
 
 #[tokio::test]
@@ -77,13 +90,8 @@ async fn grandchildren_do_not_outlive_the_plugin() {
             assert!(client.shutdown().await.success());
         }
         drop(client);
-        let gone = |pid: &u32| {
-            // Nobody has to reap it in time; dead is enough.
-            let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            status.is_empty() || status.contains(") Z ")
-        };
         until("the end of the grandchild", || {
-            grandchildren.iter().all(gone)
+            grandchildren.iter().all(is_gone)
         })
         .await;
     }
@@ -125,20 +133,21 @@ async fn host_that_waits() {
     let Some(temp_dir) = std::env::var_os("BE_A_HOST_IN") else {
         return;
     };
-    let mut launch = launch(&json!({"start": "immortal"}));
+    let start = std::env::var("HOST_OF").expect("how the plugin starts");
+    let mut launch = launch(&json!({"start": start}));
     launch.temp_dir = temp_dir.into();
     let client = Client::launch(&launch).await.unwrap();
     println!("plugin {}", client.pid());
     std::future::pending::<()>().await;
 }
 
-#[tokio::test]
+/// Starts such a host and gives it with the pid of its plugin.
 #[cfg(target_os = "linux")]
-async fn killing_the_host_kills_the_plugin() {
-    let temp = tempfile::tempdir().unwrap();
+fn host_of(start: &str, temp: &tempfile::TempDir) -> (std::process::Child, u32) {
     let mut host = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "host_that_waits", "--nocapture"])
         .env("BE_A_HOST_IN", temp.path())
+        .env("HOST_OF", start)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -149,6 +158,14 @@ async fn killing_the_host_kills_the_plugin() {
         .map_while(Result::ok)
         .find_map(announced)
         .unwrap();
+    (host, pid)
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn killing_the_host_kills_the_plugin() {
+    let temp = tempfile::tempdir().unwrap();
+    let (mut host, pid) = host_of("immortal", &temp);
     assert!(is_there(pid));
     host.kill().unwrap();
     host.wait().unwrap();
@@ -159,4 +176,29 @@ async fn killing_the_host_kills_the_plugin() {
     client.shutdown().await;
     drop(client);
     assert_eq!(entries(&temp), 0);
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn killing_the_host_kills_what_the_plugin_has_started() {
+    let temp = tempfile::tempdir().unwrap();
+    let (mut host, pid) = host_of("grandchild", &temp);
+    let grandchildren = children(pid);
+    assert_eq!(grandchildren.len(), 1);
+    let guards = children(host.id())
+        .into_iter()
+        .filter(|child| *child != pid);
+    let guards: Vec<_> = guards.collect();
+    assert_eq!(
+        guards.len(),
+        1,
+        "one guard, whatever there is to be guarded"
+    );
+    host.kill().unwrap();
+    host.wait().unwrap();
+    until("the end of the grandchild", || {
+        grandchildren.iter().all(is_gone)
+    })
+    .await;
+    until("the end of the guard", || guards.iter().all(is_gone)).await;
 }

@@ -34,6 +34,8 @@ pub enum Act {
     Stdout(String),
     /// Prints a line to standard error.
     Stderr(String),
+    /// Tells something about the request.
+    Tell(String),
     /// Ends before anything is done.
     Exit(i32),
     /// Ends after everything is done, without an answer.

@@ -30,7 +30,16 @@ async fn plan(
     prior: Option<&ResourceState>,
     inputs: &Value,
 ) -> PlannedChange {
-    let request = PlanRequest {
+    let planned = provider.plan(request(type_name, prior, inputs)).await;
+    planned.expect("planned").value
+}
+
+fn request<'a>(
+    type_name: &'a str,
+    prior: Option<&'a ResourceState>,
+    inputs: &'a Value,
+) -> PlanRequest<'a> {
+    PlanRequest {
         type_name,
         prior,
         inputs,
@@ -38,8 +47,7 @@ async fn plan(
         ignore_changes: &[],
         ignore_all_changes: false,
         force_replace: false,
-    };
-    provider.plan(request).await.expect("planned").value
+    }
 }
 
 async fn apply(
@@ -62,6 +70,7 @@ async fn apply(
         inputs,
         stateful,
         change: &change,
+        progress: Default::default(),
     };
     provider.apply(request).await
 }
@@ -87,11 +96,8 @@ async fn it_is_recognised_whether_it_refuses_the_greeting_or_ends() {
             assert_eq!(response.diagnostics.0.len(), usize::from(manner == "noisy"));
         }
         provider.close().await;
-        assert!(
-            apply(&*provider, "echo", None, &say("hi"), true)
-                .await
-                .is_err()
-        );
+        let again = provider.plan(request("echo", None, &say("hi"))).await;
+        assert!(again.is_err(), "it has been closed");
     }
 }
 

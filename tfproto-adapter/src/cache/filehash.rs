@@ -1,11 +1,12 @@
 //! Content hashes of big files, remembered by what `stat` tells of the file.
 
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use blake3::Hash;
+use sha2::{Digest, Sha256};
 
 use super::write_atomically;
 
@@ -31,24 +32,69 @@ impl FileHashes {
         if let Some(hash) = self.remembered(path) {
             return Ok(hash);
         }
+        let hash = |file: &File| Ok(blake3::Hasher::new().update_reader(file)?.finalize());
+        self.read(path, "", hash, |hash| hash.to_hex().to_string())
+    }
+
+    /// The SHA-256 of a file's content, which lock files are made of.
+    pub fn sha256(&self, path: &Path) -> io::Result<[u8; 32]> {
+        let known = self.recall(path, SHA256);
+        match known.and_then(|text| Hash::from_hex(text).ok()) {
+            Some(hash) => Ok(hash.into()),
+            None => self.read(
+                path,
+                SHA256,
+                |file| sha256_of(file),
+                |hash: &[u8; 32]| Hash::from_bytes(*hash).to_hex().to_string(),
+            ),
+        }
+    }
+
+    /// The hash, if it is known without reading the file.
+    pub fn remembered(&self, path: &Path) -> Option<Hash> {
+        Hash::from_hex(self.recall(path, "")?).ok()
+    }
+
+    fn recall(&self, path: &Path, suffix: &str) -> Option<Vec<u8>> {
+        let name = identity(path, &fs::metadata(path).ok()?)?;
+        fs::read(self.dir.join(name + suffix)).ok()
+    }
+
+    fn read<T>(
+        &self,
+        path: &Path,
+        suffix: &str,
+        hash: impl FnOnce(&File) -> io::Result<T>,
+        text: impl FnOnce(&T) -> String,
+    ) -> io::Result<T> {
         let file = File::open(path)?;
         let before = file.metadata()?;
-        let hash = blake3::Hasher::new().update_reader(&file)?.finalize();
+        let hash = hash(&file)?;
         let after = fs::metadata(path)?;
         if let Some(name) = identity(path, &before)
             .filter(|name| identity(path, &after).as_ref() == Some(name) && is_settled(&before))
         {
             // Without a writable cache the next run reads the file again.
-            let _ = write_atomically(&self.dir.join(name), hash.to_hex().as_bytes());
+            let _ = write_atomically(&self.dir.join(name + suffix), text(&hash).as_bytes());
         }
         Ok(hash)
     }
+}
 
-    /// The hash, if it is known without reading the file.
-    pub fn remembered(&self, path: &Path) -> Option<Hash> {
-        let name = identity(path, &fs::metadata(path).ok()?)?;
-        let text = fs::read(self.dir.join(name)).ok()?;
-        Hash::from_hex(text).ok()
+/// Sets the SHA-256 of a file apart from its other hash.
+const SHA256: &str = ".sha256";
+
+/// Reads everything and hashes it.
+pub(crate) fn sha256_of(mut content: impl Read) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match content.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(length) => hasher.update(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -109,6 +155,9 @@ mod tests {
         let one = hashes.hash(&path).expect("a hash");
         assert_eq!(one, blake3::hash(b"one"));
         assert_eq!(hashes.remembered(&path), Some(one));
+        let sha256 = hashes.sha256(&path).expect("a hash");
+        assert_eq!(sha256, <[u8; 32]>::from(Sha256::digest(b"one")));
+        assert_eq!(hashes.sha256(&path).expect("a hash"), sha256);
         fs::write(&path, "two").expect("a file");
         age(&path);
         assert_eq!(hashes.remembered(&path), None);

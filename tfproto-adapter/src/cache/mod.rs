@@ -6,6 +6,7 @@
 mod filehash;
 
 pub use filehash::FileHashes;
+pub(crate) use filehash::sha256_of;
 
 use std::io::{self, Write};
 use std::path::Path;

@@ -14,7 +14,7 @@ use nixops4_core::value::{Kind, Marks, Value as Input};
 use nixops4_core::{AttrPath, Step as InputStep};
 pub use path::to_input_path;
 
-use crate::cty::{Path, Step, Value};
+use crate::cty::{Path, Step, Type, Value};
 use crate::schema::{Attribute, Block, Field, FieldKind, Nested, NestedBlock, Nesting};
 
 /// Inputs that fit their schema.
@@ -64,6 +64,28 @@ pub fn check(owner: &str, block: &Block, inputs: &Input) -> Result<Checked, Diag
             marks,
             warnings: diagnostics,
         }),
+    }
+}
+
+/// Converts a value to a type. `path` is what it is called in messages, and what paths in the
+/// diagnostics begin with.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn convert(path: AttrPath, ty: &Type, input: &Input) -> Result<Value, Diagnostics> {
+    let mut checker = Checker {
+        owner: "",
+        path,
+        place: Path::root(),
+        inside_set: 0,
+        secret: input.marks.sensitive,
+        marks: Vec::new(),
+        diagnostics: Diagnostics::default(),
+    };
+    let value = checker.convert(ty, input);
+    match checker.diagnostics.has_errors() {
+        true => Err(checker.diagnostics),
+        false => Ok(value),
     }
 }
 

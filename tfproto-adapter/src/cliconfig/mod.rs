@@ -1,19 +1,22 @@
 //! The CLI configuration that Terraform and OpenTofu users already have.
 //!
-//! Only what decides where plugins come from is kept. Which file counts follows OpenTofu, so that
+//! Only what decides where plugins come from, and who may fetch them, is kept. Which file counts follows OpenTofu, so that
 //! both tools' files are found.
 
+mod access;
 mod pattern;
 pub(crate) mod syntax;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use access::{Access, OciCredentials, OciDefaults, Secret};
 pub use pattern::SourcePattern;
-use syntax::{Body, Item, SyntaxError};
+pub use syntax::SyntaxError;
+use syntax::{Body, Item};
 
-use crate::discovery::{Environment, ProviderSource, SourceSpec};
+use crate::discovery::{Environment, ProviderSource, SourceSpec, parse_host};
 
 /// Where plugins may come from, as configured.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +25,10 @@ pub struct CliConfig {
     pub installation: Option<Installation>,
     /// A cache shared by several projects.
     pub plugin_cache_dir: Option<PathBuf>,
+    /// What is needed to speak to hosts.
+    pub access: Access,
+    /// Hosts whose packages need no valid signature; a setting of ours alone.
+    pub unsigned_hosts: BTreeSet<String>,
     /// The files that were read, in order.
     pub files: Vec<PathBuf>,
     /// What was odd but no error.
@@ -42,6 +49,10 @@ pub struct Installation {
 pub struct Method {
     /// What is done.
     pub kind: MethodKind,
+    /// How often a failed download is tried again, if that is set.
+    pub retries: Option<u32>,
+    /// Whether all hashes that a network mirror lists may be locked unseen.
+    pub trust_all_hashes: bool,
     include: Option<Vec<SourcePattern>>,
     exclude: Vec<SourcePattern>,
 }
@@ -82,12 +93,25 @@ pub enum CliConfigError {
 
 impl Method {
     /// A method for every provider.
-    pub(crate) fn for_all(kind: MethodKind) -> Self {
+    pub fn for_all(kind: MethodKind) -> Self {
         Self {
             kind,
+            retries: None,
+            trust_all_hashes: false,
             include: None,
             exclude: Vec::new(),
         }
+    }
+
+    /// The components of addresses that `include` fixes to one value: host, namespace, type.
+    pub fn fixed(&self) -> [bool; 3] {
+        let mut fixed = [true; 3];
+        let patterns = self.include.as_deref().unwrap_or_default();
+        for (index, fixed) in fixed.iter_mut().enumerate() {
+            let values: BTreeSet<_> = patterns.iter().map(|p| p.part(index)).collect();
+            *fixed = values.len() == 1 && !values.contains(&None);
+        }
+        fixed
     }
 
     /// Whether the method is meant for that provider; an exclusion wins.
@@ -125,12 +149,22 @@ impl CliConfig {
                     .warnings
                     .push(format!("the CLI configuration {shown} does not exist"));
             }
+            config.override_by(environment);
             return Ok(config);
         }
         for path in default_files(environment) {
             config.read(&path, environment)?;
         }
+        config.override_by(environment);
         Ok(config)
+    }
+
+    /// Variables win over files.
+    fn override_by(&mut self, environment: &Environment) {
+        if let Some(dir) = environment.path_variable("TF_PLUGIN_CACHE_DIR") {
+            self.plugin_cache_dir = Some(environment.absolute(dir));
+        }
+        self.access.add_tokens(environment);
     }
 
     fn read(&mut self, path: &Path, environment: &Environment) -> Result<(), CliConfigError> {
@@ -172,12 +206,23 @@ impl CliConfig {
         for item in body.named("plugin_cache_dir") {
             self.plugin_cache_dir = Some(environment.absolute(item.text()?));
         }
+        for item in body.named(UNSIGNED) {
+            let hosts = item.texts()?.into_iter().map(parse_host);
+            let hosts: Result<Vec<_>, _> = hosts.collect();
+            let hosts = hosts.map_err(|error| SyntaxError::new(item.line, error))?;
+            self.unsigned_hosts.extend(hosts);
+        }
+        self.access.merge(body)?;
         Ok(())
     }
 }
 
+/// Names the hosts whose packages need no signature. Terraform and OpenTofu pass it over.
+const UNSIGNED: &str = "nixops4_unsigned_hosts";
+
 /// Settings of either tool; those that do not decide where plugins come from are passed over.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
+    UNSIGNED,
     "provider_installation",
     "plugin_cache_dir",
     "plugin_cache_may_break_dependency_lock_file",
@@ -301,8 +346,12 @@ fn method(item: &Item, body: &Body, environment: &Environment) -> Result<Method,
         .map(patterns)
         .transpose()?
         .unwrap_or_default();
+    let retries = body.named("download_retry_count").next();
+    let trust = body.named("trust_all_hashes").next();
     Ok(Method {
         kind,
+        retries: retries.map(Item::count).transpose()?,
+        trust_all_hashes: trust.map(Item::flag).transpose()?.unwrap_or_default(),
         include,
         exclude,
     })

@@ -50,6 +50,16 @@ impl SourcePattern {
         Ok(pattern)
     }
 
+    /// What a component must be, if the pattern says: 0 is the host, 1 the namespace, 2 the type.
+    pub(super) fn part(&self, index: usize) -> Option<&str> {
+        match (index, &self.host) {
+            (0, HostPattern::Exactly(host)) => Some(host),
+            (1, _) => self.namespace.as_deref(),
+            (2, _) => self.kind.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether an address fits.
     pub fn matches(&self, source: &ProviderSource) -> bool {
         let host = match &self.host {

@@ -60,14 +60,18 @@ impl Body {
         if is_json || text.trim_start().starts_with('{') {
             return from_json(text);
         }
+        Self::parse_native(text)
+    }
+
+    /// Reads a text that is never JSON.
+    pub(crate) fn parse_native(text: &str) -> Result<Self, SyntaxError> {
         let mut parser = Parser {
             text,
             at: 0,
             line: 1,
             depth: 0,
         };
-        let body = parser.body(None)?;
-        Ok(body)
+        parser.body(None)
     }
 
     /// The items of that name.
@@ -120,6 +124,34 @@ impl Item {
             .collect()
     }
 
+    /// A small whole number.
+    pub(crate) fn count(&self) -> Result<u32, SyntaxError> {
+        let number = match &self.value {
+            Value::Number(text) => text.parse().ok(),
+            _ => None,
+        };
+        number.ok_or_else(|| self.wrong("a whole number"))
+    }
+
+    /// A yes or a no.
+    pub(crate) fn flag(&self) -> Result<bool, SyntaxError> {
+        match self.value {
+            Value::Bool(value) => Ok(value),
+            _ => Err(self.wrong("true or false")),
+        }
+    }
+
+    /// A block's label; in JSON, labels are members of an object around the blocks.
+    pub(crate) fn labelled(&self) -> Vec<(&str, &Body)> {
+        if let [label] = self.labels.as_slice() {
+            return self.bodies().map(|body| (label.as_str(), body)).collect();
+        }
+        let items = self.bodies().flat_map(|body| &body.items);
+        items
+            .flat_map(|item| item.bodies().map(|body| (item.name.as_str(), body)))
+            .collect()
+    }
+
     fn wrong(&self, expected: &str) -> SyntaxError {
         SyntaxError::new(self.line, format!("\"{}\" must be {expected}", self.name))
     }
@@ -163,7 +195,8 @@ impl Parser<'_> {
         loop {
             self.skip_blank()?;
             match self.peek() {
-                Some('=') => {
+                // Only blocks have labels.
+                Some('=') if labels.is_empty() => {
                     self.bump();
                     self.skip_blank()?;
                     let value = self.value()?;
@@ -185,7 +218,10 @@ impl Parser<'_> {
                 }
                 Some('"') => labels.push(self.quoted()?),
                 Some(c) if is_word(c) => labels.push(self.word()),
-                other => return Err(self.unexpected(other, "\"=\" or \"{\"")),
+                other if labels.is_empty() => {
+                    return Err(self.unexpected(other, "\"=\" or \"{\""));
+                }
+                other => return Err(self.unexpected(other, "\"{\"")),
             }
         }
     }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Status, Streaming};
 
-use super::explain;
+use super::{Using, explain};
 use crate::error::RpcError;
-use crate::launch::Plugin;
 use crate::v5::Convert;
 
 /// The pieces of one answer. Dropping it cancels the call.
 pub struct Events<T> {
-    plugin: Arc<Plugin>,
+    provider: Arc<str>,
+    using: Using,
     rpc: &'static str,
     pieces: Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>,
 }
@@ -29,22 +29,34 @@ impl<T> fmt::Debug for Events<T> {
 
 impl<T: 'static> Events<T> {
     /// Takes pieces in the form of protocol 6.
-    pub(super) fn new(plugin: &Arc<Plugin>, rpc: &'static str, pieces: Streaming<T>) -> Self {
+    pub(super) fn new(
+        provider: &Arc<str>,
+        using: Using,
+        rpc: &'static str,
+        pieces: Streaming<T>,
+    ) -> Self {
         Self {
-            plugin: plugin.clone(),
+            provider: provider.clone(),
+            using,
             rpc,
             pieces: Box::pin(pieces),
         }
     }
 
     /// Takes pieces in the form of protocol 5.
-    pub(super) fn lifted<P>(plugin: &Arc<Plugin>, rpc: &'static str, pieces: Streaming<P>) -> Self
+    pub(super) fn lifted<P>(
+        provider: &Arc<str>,
+        using: Using,
+        rpc: &'static str,
+        pieces: Streaming<P>,
+    ) -> Self
     where
         P: Convert<T> + Send + 'static,
     {
         let pieces = Box::pin(pieces.map(|piece| piece.map(Convert::convert)));
         Self {
-            plugin: plugin.clone(),
+            provider: provider.clone(),
+            using,
             rpc,
             pieces,
         }
@@ -52,21 +64,26 @@ impl<T: 'static> Events<T> {
 
     /// Waits for the next piece; nothing after the last.
     pub async fn next(&mut self) -> Result<Option<T>, RpcError> {
+        let plugin = &self.using.entered.started.plugin;
         let piece = tokio::select! {
             biased;
             piece = self.pieces.next() => piece,
-            failure = self.plugin.ended() => return Err(self.error(failure)),
+            failure = plugin.ended() => return Err(self.error(failure)),
         };
         match piece {
             None => Ok(None),
             Some(Ok(piece)) => Ok(Some(piece)),
-            Some(Err(status)) => Err(self.error(explain(&self.plugin, &status).await)),
+            Some(Err(status)) => {
+                // Borrowing all of `self` while waiting would ask for streams that can be shared.
+                let failure = explain(plugin, &status).await;
+                Err(self.error(failure))
+            }
         }
     }
 
     fn error(&self, failure: crate::error::RpcFailure) -> RpcError {
         RpcError {
-            provider: self.plugin.provider().clone(),
+            provider: self.provider.clone(),
             rpc: self.rpc,
             failure,
             sent: true,

@@ -2,7 +2,9 @@
 
 use nixops4_proto::tfplugin::{v5, v6};
 
-use super::{Client, Events, Kind, Service};
+use tonic::Status;
+
+use super::{Client, Events, Kind, Service, Source};
 use crate::error::{RpcError, RpcFailure};
 use crate::v5::Convert;
 
@@ -12,23 +14,22 @@ use crate::v5::Convert;
 macro_rules! calls {
     ($($(#[$doc:meta])* $kind:ident $rpc:literal $new:ident($messages:ident)
         $(= $old:ident($old_messages:ident))?;)*) => {
-        impl Client {$(
+        impl<S: Source> Client<S> {$(
             $(#[$doc])*
             pub async fn $new(
                 &self,
                 request: v6::$messages::Request,
             ) -> Result<v6::$messages::Response, RpcError> {
-                match self.service.clone() {
-                    Service::V6(mut client) => {
-                        self.call($rpc, Kind::$kind, client.$new(request)).await
-                    }
+                let call = async |service| match service {
+                    Service::V6(mut client) => client.$new(request).await,
                     Service::V5(mut client) => {
                         let call = calls!(
                             @old client request $new($messages) $($old($old_messages))?
                         );
-                        self.call($rpc, Kind::$kind, call).await.map(Convert::convert)
+                        Ok(call.await?.map(Convert::convert))
                     }
-                }
+                };
+                self.call($rpc, Kind::$kind, call).await
             }
         )*}
     };
@@ -62,31 +63,31 @@ calls! {
     /// Brings a stored identity up to the current schema.
     Pure "UpgradeResourceIdentity" upgrade_resource_identity(upgrade_resource_identity);
     /// Gives the provider its configuration.
-    Effectful "ConfigureProvider" configure_provider(configure_provider) = configure(configure);
+    Asking "ConfigureProvider" configure_provider(configure_provider) = configure(configure);
     /// Looks at an object again.
-    Effectful "ReadResource" read_resource(read_resource);
+    Asking "ReadResource" read_resource(read_resource);
     /// Works out what a change will lead to.
-    Effectful "PlanResourceChange" plan_resource_change(plan_resource_change);
+    Asking "PlanResourceChange" plan_resource_change(plan_resource_change);
     /// Makes a planned change. Must not be cancelled: ask with [`Client::stop`] instead.
-    Effectful "ApplyResourceChange" apply_resource_change(apply_resource_change);
+    Changing "ApplyResourceChange" apply_resource_change(apply_resource_change);
     /// Finds an existing object.
-    Effectful "ImportResourceState" import_resource_state(import_resource_state);
+    Asking "ImportResourceState" import_resource_state(import_resource_state);
     /// Takes over the state of another type.
     Pure "MoveResourceState" move_resource_state(move_resource_state);
     /// Writes a configuration that would lead to a state.
     Pure "GenerateResourceConfig" generate_resource_config(generate_resource_config);
     /// Reads a data source.
-    Effectful "ReadDataSource" read_data_source(read_data_source);
+    Asking "ReadDataSource" read_data_source(read_data_source);
     /// Checks the configuration of an ephemeral resource.
     Pure "ValidateEphemeralResourceConfig" validate_ephemeral_resource_config(
         validate_ephemeral_resource_config
     );
     /// Opens an ephemeral resource.
-    Effectful "OpenEphemeralResource" open_ephemeral_resource(open_ephemeral_resource);
+    Asking "OpenEphemeralResource" open_ephemeral_resource(open_ephemeral_resource);
     /// Keeps an ephemeral resource alive.
-    Effectful "RenewEphemeralResource" renew_ephemeral_resource(renew_ephemeral_resource);
+    Asking "RenewEphemeralResource" renew_ephemeral_resource(renew_ephemeral_resource);
     /// Ends an ephemeral resource.
-    Effectful "CloseEphemeralResource" close_ephemeral_resource(close_ephemeral_resource);
+    Asking "CloseEphemeralResource" close_ephemeral_resource(close_ephemeral_resource);
     /// Checks the configuration of a search.
     Pure "ValidateListResourceConfig" validate_list_resource_config(validate_list_resource_config);
     /// Asks for functions that only a configured provider knows.
@@ -94,7 +95,7 @@ calls! {
     /// Calls a function.
     Pure "CallFunction" call_function(call_function);
     /// Checks that an action can be done.
-    Effectful "PlanAction" plan_action(plan_action);
+    Asking "PlanAction" plan_action(plan_action);
     /// Checks the configuration of an action.
     Pure "ValidateActionConfig" validate_action_config(validate_action_config);
 }
@@ -102,18 +103,17 @@ calls! {
 /// Calls that protocol 5 does not have.
 macro_rules! new_calls {
     ($($(#[$doc:meta])* $rpc:literal $new:ident($messages:ident);)*) => {
-        impl Client {$(
+        impl<S: Source> Client<S> {$(
             $(#[$doc])*
             pub async fn $new(
                 &self,
                 request: v6::$messages::Request,
             ) -> Result<v6::$messages::Response, RpcError> {
-                match self.service.clone() {
-                    Service::V6(mut client) => {
-                        self.call($rpc, Kind::Effectful, client.$new(request)).await
-                    }
-                    Service::V5(_) => Err(self.error($rpc, RpcFailure::Unimplemented, false)),
-                }
+                let call = async |service| match service {
+                    Service::V6(mut client) => client.$new(request).await,
+                    Service::V5(_) => Err(unknown()),
+                };
+                self.call($rpc, Kind::Changing, call).await
             }
         )*}
     };
@@ -132,20 +132,23 @@ new_calls! {
     "DeleteState" delete_state(delete_state);
 }
 
-impl Client {
+/// What protocol 5 answers to a call that it does not have.
+fn unknown() -> Status {
+    Status::unimplemented("protocol 5 does not have this call")
+}
+
+impl<S: Source> Client<S> {
     /// Checks the configuration of a state store.
     pub async fn validate_state_store_config(
         &self,
         request: v6::validate_state_store::Request,
     ) -> Result<v6::validate_state_store::Response, RpcError> {
-        let rpc = "ValidateStateStoreConfig";
-        match self.service.clone() {
-            Service::V6(mut client) => {
-                self.call(rpc, Kind::Pure, client.validate_state_store_config(request))
-                    .await
-            }
-            Service::V5(_) => Err(self.error(rpc, RpcFailure::Unimplemented, false)),
-        }
+        let call = async |service| match service {
+            Service::V6(mut client) => client.validate_state_store_config(request).await,
+            Service::V5(_) => Err(unknown()),
+        };
+        self.call("ValidateStateStoreConfig", Kind::Pure, call)
+            .await
     }
 
     /// Reads one state in chunks.
@@ -153,16 +156,14 @@ impl Client {
         &self,
         request: v6::read_state_bytes::Request,
     ) -> Result<Events<v6::read_state_bytes::Response>, RpcError> {
-        let rpc = "ReadStateBytes";
-        match self.service.clone() {
-            Service::V6(mut client) => {
-                let pieces = self
-                    .call(rpc, Kind::Effectful, client.read_state_bytes(request))
-                    .await?;
-                Ok(Events::new(&self.plugin, rpc, pieces))
-            }
-            Service::V5(_) => Err(self.error(rpc, RpcFailure::Unimplemented, false)),
-        }
+        let (rpc, kind) = ("ReadStateBytes", Kind::Changing);
+        let using = self.enter(rpc, kind).await?;
+        let call = async |service| match service {
+            Service::V6(mut client) => client.read_state_bytes(request).await,
+            Service::V5(_) => Err(unknown()),
+        };
+        let pieces = self.call_with(&using, rpc, kind, call).await?;
+        Ok(Events::new(&self.provider, using, rpc, pieces))
     }
 
     /// Writes one state in chunks; only the first has a `meta`.
@@ -170,14 +171,11 @@ impl Client {
         &self,
         chunks: Vec<v6::write_state_bytes::RequestChunk>,
     ) -> Result<v6::write_state_bytes::Response, RpcError> {
-        let rpc = "WriteStateBytes";
-        match self.service.clone() {
-            Service::V6(mut client) => {
-                let call = client.write_state_bytes(tokio_stream::iter(chunks));
-                self.call(rpc, Kind::Effectful, call).await
-            }
-            Service::V5(_) => Err(self.error(rpc, RpcFailure::Unimplemented, false)),
-        }
+        let call = async |service| match service {
+            Service::V6(mut client) => client.write_state_bytes(tokio_stream::iter(chunks)).await,
+            Service::V5(_) => Err(unknown()),
+        };
+        self.call("WriteStateBytes", Kind::Changing, call).await
     }
 
     /// Searches for existing objects.
@@ -185,19 +183,19 @@ impl Client {
         &self,
         request: v6::list_resource::Request,
     ) -> Result<Events<v6::list_resource::Event>, RpcError> {
-        let rpc = "ListResource";
-        match self.service.clone() {
-            Service::V6(mut client) => {
-                let pieces = self
-                    .call(rpc, Kind::Effectful, client.list_resource(request))
-                    .await?;
-                Ok(Events::new(&self.plugin, rpc, pieces))
+        let (rpc, kind) = ("ListResource", Kind::Changing);
+        let using = self.enter(rpc, kind).await?;
+        match &using.entered.started.service {
+            Service::V6(client) => {
+                let call = async |_| client.clone().list_resource(request).await;
+                let pieces = self.call_with(&using, rpc, kind, call).await?;
+                Ok(Events::new(&self.provider, using, rpc, pieces))
             }
-            Service::V5(mut client) => {
-                let call =
-                    client.list_resource(Convert::<v5::list_resource::Request>::convert(request));
-                let pieces = self.call(rpc, Kind::Effectful, call).await?;
-                Ok(Events::lifted(&self.plugin, rpc, pieces))
+            Service::V5(client) => {
+                let request = Convert::<v5::list_resource::Request>::convert(request);
+                let call = async |_| client.clone().list_resource(request).await;
+                let pieces = self.call_with(&using, rpc, kind, call).await?;
+                Ok(Events::lifted(&self.provider, using, rpc, pieces))
             }
         }
     }
@@ -207,19 +205,19 @@ impl Client {
         &self,
         request: v6::invoke_action::Request,
     ) -> Result<Events<v6::invoke_action::Event>, RpcError> {
-        let rpc = "InvokeAction";
-        match self.service.clone() {
-            Service::V6(mut client) => {
-                let pieces = self
-                    .call(rpc, Kind::Effectful, client.invoke_action(request))
-                    .await?;
-                Ok(Events::new(&self.plugin, rpc, pieces))
+        let (rpc, kind) = ("InvokeAction", Kind::Changing);
+        let using = self.enter(rpc, kind).await?;
+        match &using.entered.started.service {
+            Service::V6(client) => {
+                let call = async |_| client.clone().invoke_action(request).await;
+                let pieces = self.call_with(&using, rpc, kind, call).await?;
+                Ok(Events::new(&self.provider, using, rpc, pieces))
             }
-            Service::V5(mut client) => {
-                let call =
-                    client.invoke_action(Convert::<v5::invoke_action::Request>::convert(request));
-                let pieces = self.call(rpc, Kind::Effectful, call).await?;
-                Ok(Events::lifted(&self.plugin, rpc, pieces))
+            Service::V5(client) => {
+                let request = Convert::<v5::invoke_action::Request>::convert(request);
+                let call = async |_| client.clone().invoke_action(request).await;
+                let pieces = self.call_with(&using, rpc, kind, call).await?;
+                Ok(Events::lifted(&self.provider, using, rpc, pieces))
             }
         }
     }
@@ -227,17 +225,14 @@ impl Client {
     /// Asks running calls to come to an early end. They still answer; later calls work.
     pub async fn stop(&self) -> Result<(), RpcError> {
         let rpc = "StopProvider";
-        let response: v6::stop_provider::Response = match self.service.clone() {
-            Service::V6(mut client) => {
-                let request = v6::stop_provider::Request {};
-                self.call(rpc, Kind::Pure, client.stop_provider(request))
-                    .await?
+        let call = async |service| match service {
+            Service::V6(mut client) => client.stop_provider(v6::stop_provider::Request {}).await,
+            Service::V5(mut client) => {
+                let answer = client.stop(v5::stop::Request {}).await?;
+                Ok(answer.map(Convert::convert))
             }
-            Service::V5(mut client) => self
-                .call(rpc, Kind::Pure, client.stop(v5::stop::Request {}))
-                .await?
-                .convert(),
         };
+        let response: v6::stop_provider::Response = self.call(rpc, Kind::Pure, call).await?;
         match response.error.is_empty() {
             true => Ok(()),
             false => Err(self.error(rpc, RpcFailure::Refused(response.error), true)),

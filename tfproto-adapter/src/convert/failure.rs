@@ -2,22 +2,37 @@
 
 use nixops4_core::provider::ProviderError;
 
-use crate::error::{LaunchError, LaunchFailure, RpcError, RpcFailure};
+use crate::error::{LaunchError, LaunchFailure, NotStarted, RpcError, RpcFailure};
 
-impl From<LaunchError> for ProviderError {
-    fn from(error: LaunchError) -> Self {
+impl From<&LaunchError> for NotStarted {
+    fn from(error: &LaunchError) -> Self {
         Self {
-            hints: launch_hints(&error.reason),
-            provider: error.provider.to_string(),
-            call: String::new(),
             message: format!(
                 "cannot start the plugin {}: {}{}",
                 error.executable.display(),
                 error.reason,
                 error.tail
             ),
+            hints: launch_hints(&error.reason),
+        }
+    }
+}
+
+impl NotStarted {
+    fn into_error(self, provider: &str) -> ProviderError {
+        ProviderError {
+            provider: provider.to_owned(),
+            call: String::new(),
+            message: self.message,
+            hints: self.hints,
             in_doubt: false,
         }
+    }
+}
+
+impl From<LaunchError> for ProviderError {
+    fn from(error: LaunchError) -> Self {
+        NotStarted::from(&error).into_error(&error.provider)
     }
 }
 
@@ -39,6 +54,9 @@ fn launch_hints(failure: &LaunchFailure) -> Vec<String> {
 impl From<RpcError> for ProviderError {
     fn from(error: RpcError) -> Self {
         let in_doubt = error.is_in_doubt();
+        if let RpcFailure::NotStarted(reason) = error.failure {
+            return reason.into_error(&error.provider);
+        }
         let hints = match &error.failure {
             RpcFailure::Died(_) | RpcFailure::Status { .. } | RpcFailure::Malformed(_) => {
                 vec!["this is a fault in the provider; its maker would like to know".to_owned()]

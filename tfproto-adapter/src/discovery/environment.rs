@@ -18,7 +18,7 @@ pub struct Environment {
 }
 
 /// An operating system and processor, in Go's names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Platform {
     os: String,
     arch: String,
@@ -74,6 +74,20 @@ impl Environment {
             .map(PathBuf::from)
     }
 
+    /// A variable that is set, is text, and is not empty.
+    pub fn text_variable(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?.to_str()?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The variables whose names begin like that, by what follows.
+    pub fn variables_named(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().filter_map(move |(name, value)| {
+            let (name, value) = (name.strip_prefix(prefix)?, value.to_str()?);
+            (!value.is_empty()).then_some((name, value))
+        })
+    }
+
     /// The user's home directory.
     pub fn home(&self) -> Option<PathBuf> {
         self.path_variable("HOME")
@@ -96,6 +110,9 @@ impl Environment {
     /// The places where plugins lie without any configuration, in Terraform's order.
     pub(super) fn implied_mirrors(&self) -> Vec<PathBuf> {
         let mut dirs = vec![self.absolute("terraform.d/plugins")];
+        // Wrappers made by nixpkgs' `withPlugins` set it.
+        let of_nixpkgs = self.path_variable("NIX_TERRAFORM_PLUGIN_DIR");
+        dirs.extend(of_nixpkgs.map(|dir| self.absolute(dir)));
         let home = self.home();
         if let Some(home) = &home {
             dirs.push(home.join(".terraform.d/plugins"));
@@ -129,6 +146,29 @@ impl Platform {
             other => other,
         };
         Self::new(os, arch)
+    }
+
+    /// Reads `linux_amd64`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_name =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        match text.split_once('_') {
+            Some((os, arch)) if is_name(os) && is_name(arch) => Ok(Self::new(os, arch)),
+            _ => Err(format!(
+                "\"{text}\" is not a platform: write an operating system and a processor as Go \
+                 names them, for example linux_amd64"
+            )),
+        }
+    }
+
+    /// The operating system.
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// The processor.
+    pub fn arch(&self) -> &str {
+        &self.arch
     }
 
     /// A platform by Go's names.

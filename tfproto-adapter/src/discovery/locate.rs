@@ -1,14 +1,21 @@
 //! The search itself: from a source and constraints to an executable, or to all that was tried.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::mirror::{self, Listing, Package};
 use super::package::{PackageError, find_executable, unpack};
+use super::store::PluginStore;
 use super::{Constraints, Environment, Platform, ProviderSource, SourceSpec, Version};
+use crate::cache::FileHashes;
 use crate::cliconfig::{CliConfig, CliConfigError, Method, MethodKind};
+use crate::lockfile::{LockFile, LockedProvider, PackageHash};
+
+/// What fetches and locks plugins.
+const INSTALL: &str = "`nixops4 providers install`";
+/// What locks plugins.
+const LOCK: &str = "`nixops4 providers lock`";
 
 /// The plugin that is wanted.
 #[derive(Clone, Debug)]
@@ -43,6 +50,21 @@ pub enum Origin {
     DevOverride,
     /// A filesystem mirror with this root.
     Mirror(PathBuf),
+    /// It was fetched before.
+    Installed,
+    /// The deployment names this package.
+    Package(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DevOverride => f.write_str("developer's override"),
+            Self::Mirror(root) => write!(f, "from the mirror {}", root.display()),
+            Self::Installed => f.write_str("installed"),
+            Self::Package(path) => write!(f, "from the package {}", path.display()),
+        }
+    }
 }
 
 /// A place that was looked at in vain.
@@ -70,6 +92,27 @@ pub enum LocateError {
         /// What is wrong.
         source: Box<PackageError>,
     },
+    /// There is a lock file without it.
+    #[error("provider {0} is not in the lock file")]
+    NotLocked(SourceSpec),
+    /// The lock file has a version that is not asked for.
+    #[error("provider {provider} is locked at {version}, but {constraints} is asked for")]
+    LockedOtherwise {
+        /// The provider.
+        provider: Box<SourceSpec>,
+        /// The version that is locked.
+        version: Version,
+        /// What is asked for.
+        constraints: Constraints,
+    },
+    /// The package that the deployment names has no plugin that will do.
+    #[error("the package {path} will not do: {problem}")]
+    Unfit {
+        /// The package.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// No place has it.
     #[error("{0}")]
     NotFound(Box<NotFound>),
@@ -88,37 +131,62 @@ pub struct NotFound {
 
 impl LocateError {
     /// What the user can do.
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound(not_found) => Some(&not_found.hint),
-            _ => None,
+            Self::NotFound(not_found) => Some(not_found.hint.clone()),
+            Self::NotLocked(_) => Some(format!("{INSTALL} locks it")),
+            Self::LockedOtherwise { .. } => {
+                Some("`nixops4 providers install --upgrade` locks another version".to_owned())
+            }
+            Self::Config(_) | Self::Package { .. } | Self::Unfit { .. } => None,
         }
     }
 }
 
-/// Finds the newest plugin that will do.
-pub fn locate(request: &Request, environment: &Environment) -> Result<Located, LocateError> {
+/// Finds the plugin that is locked, or without a lock file the newest that will do.
+pub fn locate(
+    request: &Request,
+    environment: &Environment,
+    lock: Option<&LockFile>,
+) -> Result<Located, LocateError> {
     let config = CliConfig::load(environment)?;
-    let methods = match &config.installation {
-        Some(installation) => installation.methods.clone(),
-        None => implied_methods(environment),
+    let mut sources = match lock {
+        Some(lock) => lock.candidates(&request.source),
+        None => request.source.candidates(),
     };
+    for source in &sources {
+        let overrides = config.installation.iter().map(|found| &found.dev_overrides);
+        if let Some(dir) = overrides.filter_map(|dirs| dirs.get(source)).next() {
+            return dev_override(source.clone(), dir, config.warnings);
+        }
+    }
+    let locked = lock
+        .map(|lock| locked(request, &sources, lock))
+        .transpose()?;
+    if locked.is_some() {
+        sources.truncate(1);
+    }
+    let store = PluginStore::of(environment);
     let mut search = Search {
         request,
         environment,
+        hashes: environment.cache_dir().map(|dir| FileHashes::new(&dir)),
+        locked,
         tried: Vec::new(),
         near: Near::Nothing,
     };
-    for source in request.source.candidates() {
-        let overrides = config
-            .installation
-            .as_ref()
-            .map(|found| &found.dev_overrides);
-        if let Some(dir) = overrides.and_then(|overrides| overrides.get(&source)) {
-            return dev_override(source, dir, config.warnings);
-        }
-        if let Some(located) = search.among(&source, &methods, &config.warnings)? {
-            return Ok(located);
+    let methods = methods(&config, environment);
+    let (mirrors, kept) = places(&methods, store.as_ref(), &config);
+    // Content is what counts where it is locked, so the place that needs no hashing comes first.
+    let rounds = match locked {
+        Some(_) => vec![[kept, mirrors].concat()],
+        None => vec![mirrors, kept],
+    };
+    for places in rounds {
+        for source in &sources {
+            if let Some(located) = search.among(source, &places, &config.warnings)? {
+                return Ok(located);
+            }
         }
     }
     Err(LocateError::NotFound(Box::new(NotFound {
@@ -127,6 +195,33 @@ pub fn locate(request: &Request, environment: &Environment) -> Result<Located, L
         hint: search.near.hint(),
         tried: search.tried,
     })))
+}
+
+/// What is locked of a provider; its source is the first.
+fn locked<'a>(
+    request: &Request,
+    sources: &[ProviderSource],
+    lock: &'a LockFile,
+) -> Result<&'a LockedProvider, LocateError> {
+    let Some(locked) = sources.first().and_then(|source| lock.get(source)) else {
+        return Err(LocateError::NotLocked(request.source.clone()));
+    };
+    if !request.constraints.allows(&locked.version) {
+        return Err(LocateError::LockedOtherwise {
+            provider: Box::new(request.source.clone()),
+            version: locked.version.clone(),
+            constraints: request.constraints.clone(),
+        });
+    }
+    Ok(locked)
+}
+
+/// The installation methods, configured or implied.
+pub fn methods(config: &CliConfig, environment: &Environment) -> Vec<Method> {
+    match &config.installation {
+        Some(installation) => installation.methods.clone(),
+        None => implied_methods(environment),
+    }
 }
 
 fn implied_methods(environment: &Environment) -> Vec<Method> {
@@ -138,6 +233,37 @@ fn implied_methods(environment: &Environment) -> Vec<Method> {
         .chain([MethodKind::Direct])
         .map(Method::for_all)
         .collect()
+}
+
+/// A place where plugins may be.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Method(&'a Method),
+    Store(&'a PluginStore),
+    /// A cache in the layout of a mirror, shared with the other tools.
+    SharedCache(&'a Path),
+}
+
+/// The configured places, and those where fetched plugins are kept.
+fn places<'a>(
+    methods: &'a [Method],
+    store: Option<&'a PluginStore>,
+    config: &'a CliConfig,
+) -> (Vec<Place<'a>>, Vec<Place<'a>>) {
+    let mirrors = methods.iter().map(Place::Method).collect();
+    let store = store.map(Place::Store);
+    let cache = config.plugin_cache_dir.as_deref().map(Place::SharedCache);
+    (mirrors, store.into_iter().chain(cache).collect())
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method(method) => write!(f, "{}", method.kind),
+            Self::Store(store) => write!(f, "the installed plugins {}", store.dir().display()),
+            Self::SharedCache(dir) => write!(f, "plugin cache {}", dir.display()),
+        }
+    }
 }
 
 fn dev_override(
@@ -173,6 +299,8 @@ fn broken(provider: &ProviderSource, version: &str, problem: PackageError) -> Lo
 struct Search<'a> {
     request: &'a Request,
     environment: &'a Environment,
+    hashes: Option<FileHashes>,
+    locked: Option<&'a LockedProvider>,
     tried: Vec<Tried>,
     near: Near,
 }
@@ -185,97 +313,198 @@ enum Near {
         platforms: Vec<String>,
     },
     OtherVersion(Version),
+    /// The version that is locked, with a hash that is not.
+    OtherContent(Version),
 }
 
 impl Search<'_> {
-    /// Looks for one full address with all methods that cover it.
+    /// Looks for one full address in all places that are for it.
     fn among(
         &mut self,
         source: &ProviderSource,
-        methods: &[Method],
+        places: &[Place<'_>],
         warnings: &[String],
     ) -> Result<Option<Located>, LocateError> {
-        let mut found: BTreeMap<Version, (Package, PathBuf)> = BTreeMap::new();
-        for method in methods {
-            if !method.covers(source) {
-                self.note(
-                    method,
-                    source,
-                    "is not meant for this provider (include/exclude)",
-                );
-                continue;
-            }
-            let MethodKind::FilesystemMirror(root) = &method.kind else {
-                self.note(
-                    method,
-                    source,
-                    "not asked: plugins are looked for on this machine only",
-                );
-                continue;
-            };
-            for (version, package) in self.mirror(root, method, source) {
-                // The first method that has a version provides it.
-                if let Entry::Vacant(entry) = found.entry(version) {
-                    entry.insert((package, root.clone()));
-                }
+        let mut found: BTreeMap<Version, Vec<(Package, Place<'_>)>> = BTreeMap::new();
+        for place in places {
+            for (version, packages) in self.packages(*place, source) {
+                let packages = packages.into_iter().map(|package| (package, *place));
+                found.entry(version).or_default().extend(packages);
             }
         }
-        let Some(version) = self.request.constraints.newest(found.keys()).cloned() else {
+        let version = match self.locked {
+            Some(locked) => Some(&locked.version).filter(|version| found.contains_key(version)),
+            None => self.request.constraints.newest(found.keys()),
+        };
+        let Some(version) = version.cloned() else {
             return Ok(None);
         };
-        let Some((package, root)) = found.remove(&version) else {
-            return Ok(None);
-        };
-        match self.open(&package, source.kind()) {
-            Ok((package_dir, executable)) => Ok(Some(Located {
+        let failed = |problem| broken(source, &version.to_string(), problem);
+        // The first place that has a version provides it.
+        for (package, place) in found.remove(&version).unwrap_or_default() {
+            if !self.is_acceptable(&package).map_err(failed)? {
+                let outcome = format!("has {version}, but its hash is not in the lock file");
+                self.note(place, source, &outcome);
+                self.near = Near::OtherContent(version.clone());
+                continue;
+            }
+            let (package_dir, executable) = self.open(&package, source.kind()).map_err(failed)?;
+            return Ok(Some(Located {
                 source: source.clone(),
-                version: Some(version),
+                version: Some(version.clone()),
                 executable,
                 package_dir,
-                origin: Origin::Mirror(root),
+                origin: match place {
+                    Place::Method(Method {
+                        kind: MethodKind::FilesystemMirror(root),
+                        ..
+                    }) => Origin::Mirror(root.clone()),
+                    _ => Origin::Installed,
+                },
                 warnings: warnings.to_vec(),
-            })),
-            Err(problem) => Err(broken(source, &version.to_string(), problem)),
+            }));
         }
+        Ok(None)
+    }
+
+    /// The packages that a place has for this platform.
+    fn packages(
+        &mut self,
+        place: Place<'_>,
+        source: &ProviderSource,
+    ) -> BTreeMap<Version, Vec<Package>> {
+        let root = match place {
+            Place::Method(method) if !method.covers(source) => {
+                let outcome = "is not meant for this provider (include/exclude)";
+                self.note(place, source, outcome);
+                return BTreeMap::new();
+            }
+            Place::Method(Method {
+                kind: MethodKind::FilesystemMirror(root),
+                ..
+            }) => root,
+            Place::Method(_) => {
+                let outcome = "not asked: only `nixops4 providers install` uses the network";
+                self.note(place, source, outcome);
+                return BTreeMap::new();
+            }
+            Place::Store(store) => return self.stored(store, source),
+            Place::SharedCache(dir) => dir,
+        };
+        let packages = self.mirror(root, place, source).into_iter();
+        packages
+            .map(|(version, package)| (version, vec![package]))
+            .collect()
+    }
+
+    fn stored(
+        &mut self,
+        store: &PluginStore,
+        source: &ProviderSource,
+    ) -> BTreeMap<Version, Vec<Package>> {
+        let platform = self.environment.platform();
+        let mut listing = Listing::default();
+        let mut all = BTreeMap::new();
+        for version in store.versions(source, platform) {
+            let packages = store.packages(source, &version, platform);
+            if let Some(first) = packages.first() {
+                let first = Package::Directory(first.dir.clone());
+                listing.packages.insert(version.clone(), first);
+            }
+            let packages = packages.into_iter().map(Package::Stored).collect();
+            all.insert(version, packages);
+        }
+        let place = Place::Store(store);
+        if listing.packages.is_empty() {
+            self.note(place, source, "has nothing of it");
+        } else {
+            self.consider(&listing, place, source);
+        }
+        all
     }
 
     /// The packages a mirror has for this platform; says what is missing otherwise.
     fn mirror(
         &mut self,
         root: &Path,
-        method: &Method,
+        place: Place<'_>,
         source: &ProviderSource,
     ) -> BTreeMap<Version, Package> {
         let listing = match mirror::list(root, source, self.environment.platform()) {
             Ok(Some(listing)) => listing,
             Ok(None) if root.is_dir() => {
-                self.note(method, source, "has nothing of it");
+                self.note(place, source, "has nothing of it");
                 return BTreeMap::new();
             }
             Ok(None) => {
-                self.note(method, source, "does not exist");
+                self.note(place, source, "does not exist");
                 return BTreeMap::new();
             }
             Err(error) => {
-                self.note(method, source, &format!("cannot be read: {error}"));
+                self.note(place, source, &format!("cannot be read: {error}"));
                 return BTreeMap::new();
             }
         };
-        if self
-            .request
-            .constraints
-            .newest(listing.packages.keys())
-            .is_none()
-        {
-            self.note(method, source, &describe(&listing));
-            self.near.consider(&listing, &self.request.constraints);
-        }
+        self.consider(&listing, place, source);
         listing.packages
+    }
+
+    /// Notes what a place has if that will not do.
+    fn consider(&mut self, listing: &Listing, place: Place<'_>, source: &ProviderSource) {
+        let exactly = self.locked.map(|locked| &locked.version);
+        let will_do = match exactly {
+            Some(version) => listing.packages.contains_key(version),
+            None => self
+                .request
+                .constraints
+                .newest(listing.packages.keys())
+                .is_some(),
+        };
+        if !will_do {
+            self.note(place, source, &describe(listing));
+            self.near.consider(listing, &self.request.constraints);
+        }
+    }
+
+    /// Whether a package is one that is locked, if anything is.
+    fn is_acceptable(&self, package: &Package) -> Result<bool, PackageError> {
+        let Some(locked) = self.locked else {
+            return Ok(true);
+        };
+        let read = |path: &Path| {
+            let path = path.to_owned();
+            move |source| PackageError::Io {
+                action: "read",
+                path,
+                source,
+            }
+        };
+        match package {
+            Package::Stored(package) => Ok(locked.accepts(&package.hashes)),
+            Package::Directory(dir) => {
+                let hash = PackageHash::of_directory(dir, self.hashes.as_ref());
+                Ok(locked.accepts([&hash.map_err(read(dir))?]))
+            }
+            Package::Archive(path) => {
+                let digest = match &self.hashes {
+                    Some(hashes) => hashes
+                        .sha256(path)
+                        .map(|digest| PackageHash::of_archive_digest(&digest)),
+                    None => PackageHash::of_archive(path),
+                };
+                if locked.accepts([&digest.map_err(read(path))?]) {
+                    return Ok(true);
+                }
+                let content = PackageHash::of_archive_content(path);
+                Ok(locked.accepts([&content.map_err(read(path))?]))
+            }
+        }
     }
 
     fn open(&self, package: &Package, kind: &str) -> Result<(PathBuf, PathBuf), PackageError> {
         let dir = match package {
             Package::Directory(dir) => dir.clone(),
+            Package::Stored(package) => package.dir.clone(),
             Package::Archive(path) => match self.environment.cache_dir() {
                 Some(cache) => unpack(path, &cache)?,
                 None => return Err(PackageError::NoCache { path: path.clone() }),
@@ -285,10 +514,9 @@ impl Search<'_> {
         Ok((dir, executable))
     }
 
-    fn note(&mut self, method: &Method, source: &ProviderSource, outcome: &str) {
-        let place = format!("{source} in {}", method.kind);
+    fn note(&mut self, place: Place<'_>, source: &ProviderSource, outcome: &str) {
         self.tried.push(Tried {
-            place,
+            place: format!("{source} in {place}"),
             outcome: outcome.to_owned(),
         });
     }
@@ -327,17 +555,20 @@ impl Near {
     fn hint(&self) -> String {
         match self {
             Self::Nothing => {
-                "put the plugin into one of these mirrors (`tofu providers mirror DIR` \
-                              fills one), name a mirror in ~/.tofurc, or set `executable`"
-                    .to_owned()
+                format!("{INSTALL} fetches it from its registry or a mirror; or set `executable`")
             }
+            Self::OtherContent(version) => format!(
+                "if this {version} is what you want, {LOCK} adds its hash; otherwise {INSTALL} \
+                 fetches the one that is locked"
+            ),
             Self::OtherPlatform { version, platforms } => format!(
-                "version {version} is there, but for {} only: mirror it for this platform too",
+                "version {version} is there, but for {} only; {INSTALL} fetches it for this platform",
                 platforms.join(", ")
             ),
             Self::OtherVersion(version) => {
                 format!(
-                    "the newest version there is {version}: allow it in `version`, or mirror another"
+                    "the newest version there is {version}: allow it in `version`, or let {INSTALL} \
+                     fetch another"
                 )
             }
         }

@@ -4,26 +4,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::store::StoredPackage;
 use super::{Platform, ProviderSource, Version};
 
 /// What a mirror has of one provider.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub struct Listing {
     /// Packages for the wanted platform.
     pub packages: BTreeMap<Version, Package>,
     /// Versions that are there, but only for these other platforms.
     pub elsewhere: BTreeMap<Version, BTreeSet<String>>,
 }
 
-/// A package, in one of the two layouts.
+/// A package, by where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Package {
+pub enum Package {
+    /// Unpacked.
     Directory(PathBuf),
+    /// Packed.
     Archive(PathBuf),
+    /// In the user's own store, with hashes known.
+    Stored(StoredPackage),
 }
 
 /// Lists a provider's packages below a mirror's root; `None` if there is nothing of it.
-pub(super) fn list(
+pub fn list(
     root: &Path,
     source: &ProviderSource,
     platform: &Platform,
@@ -54,6 +59,19 @@ pub(super) fn list(
         }
     }
     Ok(Some(listing))
+}
+
+/// The archives in a provider's directory: version, platform and file.
+pub fn archives(dir: &Path, kind: &str) -> io::Result<Vec<(Version, String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some((version, platform)) = name.and_then(|name| archive_name(name, kind)) {
+            found.push((version, platform, path));
+        }
+    }
+    Ok(found)
 }
 
 impl Listing {

@@ -56,7 +56,7 @@ pub enum PackageError {
 /// Finds the executable of an unpacked package.
 ///
 /// The name is the provider's, alone or followed by `_` or `.`; the first in name order counts.
-pub(super) fn find_executable(dir: &Path, kind: &str) -> Result<PathBuf, PackageError> {
+pub fn find_executable(dir: &Path, kind: &str) -> Result<PathBuf, PackageError> {
     let io = |source| PackageError::Io {
         action: "read",
         path: dir.to_owned(),
@@ -159,7 +159,8 @@ pub(super) fn unpack(archive: &Path, cache: &Path) -> Result<PathBuf, PackageErr
     }
 }
 
-fn extract(path: &Path, target: &Path) -> Result<(), PackageError> {
+/// Unpacks an archive into a directory that does not exist yet.
+pub fn extract(path: &Path, target: &Path) -> Result<(), PackageError> {
     let bad = |problem: String| PackageError::Archive {
         path: path.to_owned(),
         problem,

@@ -29,15 +29,16 @@ struct Condition {
     segments: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// In the order in which lock files list conditions on one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Operator {
-    Equal,
-    NotEqual,
     Greater,
     GreaterOrEqual,
-    Less,
-    LessOrEqual,
+    Equal,
     Pessimistic,
+    LessOrEqual,
+    Less,
+    NotEqual,
 }
 
 // Longest first, so that ">=" is not read as ">".
@@ -87,6 +88,27 @@ impl Constraints {
             .into_iter()
             .filter(|version| self.allows(version))
             .max()
+    }
+
+    /// Both these conditions and those.
+    pub fn and(mut self, other: &Self) -> Self {
+        self.conditions.extend(other.conditions.iter().cloned());
+        self
+    }
+
+    /// The conditions in the one order and spelling that lock files have.
+    pub fn canonical(&self) -> String {
+        let mut conditions: Vec<_> = self.conditions.iter().collect();
+        // `~> 1.2.0` comes before `~> 1.2`; of other conditions the segments do not show.
+        conditions.sort_by(|a, b| {
+            let order = a.boundary.cmp(&b.boundary);
+            order
+                .then(a.operator.cmp(&b.operator))
+                .then(b.segments.cmp(&a.segments))
+        });
+        let mut texts: Vec<_> = conditions.iter().map(ToString::to_string).collect();
+        texts.dedup();
+        texts.join(", ")
     }
 
     /// Whether every release is accepted.
@@ -242,6 +264,25 @@ mod tests {
                 canonical
             );
         }
+    }
+
+    #[test]
+    fn lock_files_have_one_spelling() {
+        for (text, canonical) in [
+            ("", ""),
+            ("< 3, >= 2, >=2.0", ">= 2.0.0, < 3.0.0"),
+            (
+                "!= 1.2.0, < 1.2, <= 1.2, ~> 1.2, ~> 1.2.0, 1.2, >= 1.2, > 1.2",
+                "> 1.2.0, >= 1.2.0, 1.2.0, ~> 1.2.0, ~> 1.2, <= 1.2.0, < 1.2.0, != 1.2.0",
+            ),
+            ("~> 1", "~> 1.0"),
+        ] {
+            let constraints = Constraints::parse(text).expect("constraints");
+            assert_eq!(constraints.canonical(), canonical);
+        }
+        let both = Constraints::parse(">= 1").expect("constraints");
+        let both = both.and(&Constraints::parse("< 2").expect("constraints"));
+        assert_eq!(both.to_string(), ">= 1.0.0, < 2.0.0");
     }
 
     #[test]

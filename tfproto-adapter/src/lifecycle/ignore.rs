@@ -1,7 +1,7 @@
 //! Changes of inputs that the user does not want acted upon.
 
 use crate::cty::{Path, Step, Value};
-use crate::schema::{Block, FieldKind};
+use crate::schema::Block;
 
 /// Which changes are not acted upon.
 #[derive(Clone, Copy, Debug)]
@@ -32,19 +32,15 @@ fn without_decided(block: &Block, value: &Value, root: bool) -> Value {
     let mut values = object.values().iter();
     block.build(|field| {
         let value = values.next().unwrap_or(&Value::Null);
-        let (nesting, inner) = match &field.kind {
-            FieldKind::Attribute(attribute) => {
-                // Old providers declare an identifier as if it could be set.
-                let is_id = root && attribute.computed && &*field.name == "id";
-                if (attribute.computed && !attribute.optional) || is_id {
-                    return Value::Null;
-                }
-                match &attribute.nested {
-                    Some(nested) => (nested.nesting, &nested.object),
-                    None => return value.clone(),
-                }
+        if let Some(attribute) = field.attribute() {
+            // Old providers declare an identifier as if it could be set.
+            let is_id = root && attribute.computed && &*field.name == "id";
+            if (attribute.computed && !attribute.optional) || is_id {
+                return Value::Null;
             }
-            FieldKind::Block(nested) => (nested.nesting, &nested.block),
+        }
+        let Some((nesting, inner)) = field.nested() else {
+            return value.clone();
         };
         if value.is_null() || value.is_unknown() {
             return value.clone();

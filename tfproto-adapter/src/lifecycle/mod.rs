@@ -10,6 +10,7 @@
 //! The rules are Terraform's; providers are written against them.
 
 mod completion;
+mod configurable;
 mod ignore;
 mod plan;
 mod propose;
@@ -19,6 +20,7 @@ mod shape;
 use std::fmt;
 
 pub use completion::completion_violations;
+pub use configurable::{configurable, without_empty_blocks};
 pub use ignore::{Ignored, ignore_changes};
 pub use plan::plan_violations;
 pub use propose::{placeholder, proposed_state};

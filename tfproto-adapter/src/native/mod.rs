@@ -17,6 +17,7 @@ use nixops4_core::provider::{Failure, ProviderError};
 pub use serve::{Ended, serve};
 
 use crate::discovery::{Constraints, Environment, Request, SourceSpec, locate};
+use crate::lockfile::LockFile;
 use crate::provider::PluginOptions;
 
 /// Which plugin to offer, as given on the command line.
@@ -75,10 +76,8 @@ impl Arguments {
             (None, source) => self.locate(source.as_deref().unwrap_or_default(), environment)?,
         };
         Ok(PluginOptions {
-            name: self.name.clone().unwrap_or(kind),
-            executable,
-            env: Vec::new(),
             cache_dir: environment.cache_dir(),
+            ..PluginOptions::new(self.name.clone().unwrap_or(kind), executable)
         })
     }
 
@@ -90,21 +89,19 @@ impl Arguments {
         let refused = |error: &dyn std::error::Error| Diagnostic::error(error.to_string());
         let source = SourceSpec::parse(source).map_err(|error| refused(&error))?;
         let constraints = Constraints::parse(&self.version).map_err(|error| refused(&error))?;
+        let lock = LockFile::load(environment.current_dir()).map_err(|error| refused(&error))?;
         let kind = source.kind().to_owned();
-        let located = locate(
-            &Request {
-                source,
-                constraints,
-            },
-            environment,
-        )
-        .map_err(|error| {
+        let request = Request {
+            source,
+            constraints,
+        };
+        let located = locate(&request, environment, lock.as_ref()).map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
             ProviderError {
                 provider: kind.clone(),
                 call: String::new(),
                 message: format!("{error}{}", cause.unwrap_or_default()),
-                hints: error.hint().map(str::to_owned).into_iter().collect(),
+                hints: error.hint().into_iter().collect(),
                 in_doubt: false,
             }
         })?;

@@ -4,8 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use nixops4_core::diagnostic::{Diagnosed, Diagnostics};
 use nixops4_core::provider::{
-    Action, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, ImportRequest,
-    Mode, PlanRequest, PlannedChange, Provider, ProviderError, ReadDataRequest, ResourceState,
+    Action, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, Identifier,
+    ImportRequest, Mode, PlanRequest, PlannedChange, Provider, ProviderError, ReadDataRequest,
+    ResourceState,
 };
 use nixops4_core::value::Value;
 use nixops4_proto::native::{
@@ -361,6 +362,7 @@ impl Server {
             inputs,
             stateful: true,
             change,
+            progress: Default::default(),
         };
         let ApplyResponse { state, diagnostics } = self.instance()?.apply(request).await?;
         let object = state.as_ref().map(convert::object);
@@ -395,6 +397,7 @@ impl Server {
             inputs: &inputs,
             stateful: true,
             change: &change,
+            progress: Default::default(),
         };
         let ApplyResponse { diagnostics, .. } = instance.apply(request).await?;
         if diagnostics.has_errors() {
@@ -411,7 +414,7 @@ impl Server {
         let inputs = convert::tree(&asked.inputs)?;
         let request = ImportRequest {
             type_name: &asked.type_name,
-            id: &asked.id,
+            object: &Identifier::Id(asked.id),
             inputs: &inputs,
         };
         let imported = self.instance()?.import(request).await?;

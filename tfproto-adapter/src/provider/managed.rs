@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use nixops4_core::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use nixops4_core::provider::{
-    ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, ImportRequest, Mode,
-    PlanRequest, PlannedChange, ProviderError, ProviderResult, ReadDataRequest, ResourceState,
+    ActionRequest, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, EphemeralRequest,
+    Failure, ImportRequest, Lease, ListRequest, Listed, Mode, MoveRequest, PlanRequest,
+    PlannedAction, PlannedChange, ProviderError, ProviderResult, ReadDataRequest, ResourceState,
 };
 use nixops4_core::value::Value as Input;
 use nixops4_proto::tfplugin::v6;
@@ -16,8 +17,9 @@ use super::apply::Outcome;
 use super::plan_data::PlanData;
 use super::session::Session;
 use super::state::{Current, IdentityType, Managed, Remembered};
-use super::{about_inputs, capabilities, data, fault};
+use super::{about_inputs, action, capabilities, data, ephemeral, fault};
 use crate::check::check;
+use crate::client::HostedClient;
 use crate::cty::{Path, Value};
 use crate::lifecycle::{Ignored, ignore_changes, normalise_blocks, set_write_only};
 use crate::schema::Block;
@@ -59,7 +61,7 @@ impl TfInstance {
         Ok(lock().entry(name.to_owned()).or_insert(managed).clone())
     }
 
-    async fn read_current(
+    pub(super) async fn read_current(
         &self,
         managed: &Managed,
         current: Current,
@@ -199,51 +201,58 @@ impl ConfiguredProvider for TfInstance {
     }
 
     async fn import(&self, request: ImportRequest<'_>) -> ProviderResult<ResourceState> {
-        let session = &*self.session;
-        let managed = self.managed(request.type_name).await?;
-        let call = "ImportResourceState";
-        let message = v6::import_resource_state::Request {
-            type_name: managed.name.clone(),
-            id: request.id.to_owned(),
-            client_capabilities: Some(capabilities(false)),
-            identity: None,
-        };
-        let answer = session.client().await?.import_resource_state(message).await;
-        let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-        let diagnostics = about_inputs(request.inputs, &answer.diagnostics);
-        if diagnostics.has_errors() {
-            return Err(diagnostics.into());
-        }
-        let (name, id) = (&managed.name, request.id);
-        let count = answer.imported_resources.len();
-        let Ok([imported]) = <[_; 1]>::try_from(answer.imported_resources) else {
-            let summary =
-                format!("importing the {name} \"{id}\" gave {count} objects instead of one");
-            return Err(fault(summary).into());
-        };
-        if imported.type_name != *name {
-            let other = &imported.type_name;
-            return Err(Diagnostic::error(format!("\"{id}\" is a {other}, not a {name}")).into());
-        }
-        let value = session.decode(call, managed.block(), imported.state.as_ref())?;
-        let (private, identity, warnings) = (imported.private, imported.identity, diagnostics);
-        let current = Current {
-            value,
-            private,
-            identity,
-            warnings,
-        };
-        if current.value.is_null() {
-            return Err(not_there(name, id).into());
-        }
-        let read = self.read_current(&managed, current, request.inputs).await?;
-        match read.value {
-            Some(value) => Ok(Diagnosed {
-                value,
-                warnings: read.warnings,
-            }),
-            None => Err(not_there(name, id).into()),
-        }
+        self.import_object(request).await
+    }
+
+    async fn generate(&self, state: &ResourceState) -> ProviderResult<Input> {
+        self.inputs_of(state).await
+    }
+
+    async fn list(
+        &self,
+        request: ListRequest<'_>,
+        found: &mut (dyn FnMut(Listed) -> bool + Send),
+    ) -> ProviderResult<()> {
+        self.search(request, found).await
+    }
+
+    async fn plan_action(&self, request: ActionRequest<'_>) -> ProviderResult<PlannedAction> {
+        action::plan(&self.session, request).await
+    }
+
+    async fn invoke_action(
+        &self,
+        request: ActionRequest<'_>,
+        progress: &mut (dyn FnMut(String) + Send),
+    ) -> Result<Diagnostics, ProviderError> {
+        action::invoke(&self.session, request, progress).await
+    }
+
+    async fn move_state(&self, request: MoveRequest<'_>) -> ProviderResult<ResourceState> {
+        self.take_over(request).await
+    }
+
+    async fn open_ephemeral(
+        &self,
+        request: EphemeralRequest<'_>,
+    ) -> ProviderResult<(Input, Lease)> {
+        ephemeral::open(&self.session, request).await
+    }
+
+    async fn renew_ephemeral(
+        &self,
+        type_name: &str,
+        private: Option<&[u8]>,
+    ) -> ProviderResult<Lease> {
+        ephemeral::renew(&self.session, type_name, private).await
+    }
+
+    async fn close_ephemeral(
+        &self,
+        type_name: &str,
+        private: Option<&[u8]>,
+    ) -> Result<Diagnostics, ProviderError> {
+        ephemeral::close(&self.session, type_name, private).await
     }
 
     async fn stop(&self) {
@@ -256,7 +265,7 @@ impl ConfiguredProvider for TfInstance {
 }
 
 /// What must never be stored must not be in what is read.
-fn refuse_write_only(
+pub(super) fn refuse_write_only(
     session: &Session,
     name: &str,
     block: &Block,
@@ -272,15 +281,15 @@ fn refuse_write_only(
     }
 }
 
-fn not_there(name: &str, id: &str) -> Diagnostic {
-    Diagnostic::error(format!("there is no {name} \"{id}\" to import"))
+pub(super) fn not_there(name: &str, object: &str) -> Diagnostic {
+    Diagnostic::error(format!("there is no {name} {object} to import"))
         .hint("check the identifier, and the region or account that the provider is configured for")
 }
 
 /// A change that is ready to be sent.
 pub(super) struct Prepared {
     pub managed: Arc<Managed>,
-    pub client: crate::client::Client,
+    pub client: HostedClient,
     pub request: v6::apply_resource_change::Request,
     pub planned: Value,
     pub marks: Vec<(Path, nixops4_core::value::Marks)>,

@@ -10,9 +10,15 @@
 //! The process is started by the first call that needs it; what types there are is answered from
 //! the cache without one.
 
+mod action;
 mod apply;
 mod data;
+mod ephemeral;
+mod functions;
+mod import;
+mod list;
 mod managed;
+mod moved;
 mod outputs;
 mod plan;
 mod plan_data;
@@ -22,19 +28,23 @@ mod types;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use nixops4_core::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
+use nixops4_core::provider::document::{Contents, Document, DocumentKind};
 use nixops4_core::provider::{
-    ConfiguredProvider, Failure, Mode, Provider, ProviderError, ProviderResult, ResourceType,
+    ConfiguredProvider, Failure, FunctionSignature, Mode, Provider, ProviderError, ProviderResult,
+    ResourceType,
 };
 use nixops4_core::value::Value as Input;
+use nixops4_proto::evaluator::ProviderLimits;
 use nixops4_proto::tfplugin::v6;
 
 use crate::check::{Checked, check, to_input_path};
+use crate::client::Pool;
 use crate::convert::complaints;
+use crate::reattach::Attached;
 pub use managed::TfInstance;
 use session::Session;
 
@@ -52,48 +62,89 @@ pub struct PluginOptions {
     pub env: Vec<(OsString, OsString)>,
     /// Where what it describes is kept between runs.
     pub cache_dir: Option<PathBuf>,
+    /// How much may be asked of it at once.
+    pub limits: ProviderLimits,
+    /// The processes that it shares, and has to share the machine with.
+    pub pool: Arc<Pool>,
+    /// Whether the connection to it is encrypted.
+    pub tls: bool,
+    /// The plugin, if it runs already; then `executable` is only its name.
+    pub attach: Option<Attached>,
+}
+
+impl PluginOptions {
+    /// A program with nothing around it.
+    pub fn new(name: impl Into<String>, executable: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            executable: executable.into(),
+            env: Vec::new(),
+            cache_dir: None,
+            limits: ProviderLimits::default(),
+            pool: Arc::default(),
+            tls: true,
+            attach: None,
+        }
+    }
 }
 
 /// A provider plugin that has no configuration yet.
 #[derive(Debug)]
 pub struct TfProvider {
+    current: Mutex<Current>,
+}
+
+/// Whom a provider asks.
+#[derive(Clone, Debug)]
+struct Current {
     session: Arc<Session>,
     /// Whether the session belongs to a configured provider, which then also ends it.
-    taken: AtomicBool,
+    configured: bool,
 }
 
 impl TfProvider {
     /// Prepares a plugin; it is started when it is needed.
     pub fn new(options: PluginOptions) -> Arc<Self> {
-        let session = Arc::new(Session::new(options));
         Arc::new(Self {
-            session,
-            taken: AtomicBool::new(false),
+            current: Mutex::new(Current {
+                session: Arc::new(Session::new(options)),
+                configured: false,
+            }),
         })
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        // Whole values go in and out: no panic can leave it half-written.
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn session(&self) -> Arc<Session> {
+        self.current().session.clone()
     }
 
     /// The schemas, from the cache or from the plugin.
     pub async fn schemas(&self) -> Result<Arc<crate::schema::Schemas>, ProviderError> {
-        self.session.schemas().await
+        self.session().schemas().await
     }
 }
 
 #[async_trait]
 impl Provider for TfProvider {
     async fn validate_config(&self, config: &Input) -> Result<Diagnostics, ProviderError> {
-        let schema = self.session.provider_schema().await?;
-        let checked = match check(&self.session.owner(), &schema.block, config) {
+        let session = self.session();
+        // It starts while its schema is read: it will be needed in any case.
+        session.start().await?;
+        let schema = session.provider_schema().await?;
+        let checked = match check(&session.owner(), &schema.block, config) {
             Ok(checked) => checked,
             Err(diagnostics) => return Ok(diagnostics),
         };
         let config_value =
-            self.session
-                .encode("ValidateProviderConfig", &schema.block, &checked.value)?;
+            session.encode("ValidateProviderConfig", &schema.block, &checked.value)?;
         let request = v6::validate_provider_config::Request {
             config: Some(config_value),
         };
-        let response = self
-            .session
+        let response = session
             .client()
             .await?
             .validate_provider_config(request)
@@ -104,7 +155,7 @@ impl Provider for TfProvider {
     }
 
     async fn resource_type(&self, mode: Mode, name: &str) -> Result<Arc<ResourceType>, Failure> {
-        let schema = self.session.type_schema(mode, name).await?;
+        let schema = self.session().type_schema(mode, name).await?;
         Ok(Arc::new(types::describe(mode, name, &schema.block)))
     }
 
@@ -114,7 +165,8 @@ impl Provider for TfProvider {
         type_name: &str,
         inputs: &Input,
     ) -> Result<Diagnostics, ProviderError> {
-        let schema = match self.session.type_schema(mode, type_name).await {
+        let session = self.session();
+        let schema = match session.type_schema(mode, type_name).await {
             Ok(schema) => schema,
             Err(Failure::Diagnostics(diagnostics)) => return Ok(diagnostics),
             Err(Failure::Provider(error)) => return Err(error),
@@ -125,63 +177,82 @@ impl Provider for TfProvider {
             Ok(checked) => checked,
             Err(diagnostics) => return Ok(diagnostics),
         };
-        let answer = self
-            .session
-            .validate(mode, type_name, &schema, &value)
-            .await?;
+        let answer = session.validate(mode, type_name, &schema, &value).await?;
         let mut diagnostics = warnings;
         diagnostics.extend(about_inputs(inputs, &answer));
         Ok(diagnostics)
+    }
+
+    async fn contents(&self) -> Result<Contents, Failure> {
+        Ok(self.session().schemas().await?.contents())
+    }
+
+    async fn document(&self, kind: DocumentKind, name: &str) -> Result<Document, Failure> {
+        let session = self.session();
+        let schemas = session.schemas().await?;
+        let document = schemas.document(kind, name);
+        let document = document.map_err(|problem| session.error("GetProviderSchema", problem))?;
+        document.ok_or_else(|| {
+            let (provider, what) = (session.name(), kind.singular());
+            Diagnostic::error(format!("provider {provider} has no {what} \"{name}\"")).into()
+        })
     }
 
     async fn configure(
         self: Arc<Self>,
         config: &Input,
     ) -> ProviderResult<Arc<dyn ConfiguredProvider>> {
-        let schema = self.session.provider_schema().await?;
-        let checked = check(&self.session.owner(), &schema.block, config)?;
-        let encoded = self
-            .session
-            .encode("ConfigureProvider", &schema.block, &checked.value)?;
-        // A process takes one configuration; a further one needs a process of its own.
-        let first = !self.taken.swap(true, Ordering::SeqCst);
-        let session = match first {
-            true => self.session.clone(),
-            false => Arc::new(self.session.another()),
-        };
+        let before = self.current().clone();
+        let unconfigured = &before.session;
+        let schema = unconfigured.provider_schema().await?;
+        let checked = check(&unconfigured.owner(), &schema.block, config)?;
+        let encoded = unconfigured.encode("ConfigureProvider", &schema.block, &checked.value)?;
+        let key = encoded.msgpack.clone();
+        let session = Arc::new(unconfigured.configured(&key));
         let request = v6::configure_provider::Request {
             terraform_version: TERRAFORM_VERSION.to_owned(),
             config: Some(encoded),
             client_capabilities: Some(capabilities(false)),
         };
-        let answer = match session.client().await {
-            Ok(client) => client
-                .configure_provider(request)
-                .await
-                .map_err(ProviderError::from),
-            Err(error) => Err(error),
-        };
+        let answer = session.configure(request).await;
         let diagnostics = answer.map(|answer| about_inputs(config, &answer.diagnostics));
         match diagnostics {
             Ok(diagnostics) if !diagnostics.has_errors() => {
+                *self.current() = Current {
+                    session: session.clone(),
+                    configured: true,
+                };
+                if !before.configured {
+                    before.session.close().await;
+                }
                 let mut warnings = checked.warnings;
                 warnings.extend(diagnostics);
                 let value: Arc<dyn ConfiguredProvider> = Arc::new(TfInstance::new(session));
                 Ok(Diagnosed { value, warnings })
             }
             failed => {
-                match first {
-                    true => self.taken.store(false, Ordering::SeqCst),
-                    false => session.close().await,
-                }
+                session.refused(&key);
+                session.close().await;
                 Err(failed.map_or_else(Failure::from, Failure::from))
             }
         }
     }
 
+    async fn function(&self, name: &str) -> Result<Arc<FunctionSignature>, Failure> {
+        functions::describe(&self.session(), name).await
+    }
+
+    async fn call_function(&self, name: &str, arguments: &[Input]) -> Result<Input, Failure> {
+        functions::call(&self.session(), name, arguments).await
+    }
+
     async fn close(&self) {
-        if !self.taken.load(Ordering::SeqCst) {
-            self.session.close().await;
+        let Current {
+            session,
+            configured,
+        } = self.current().clone();
+        if !configured {
+            session.close().await;
         }
     }
 }

@@ -10,7 +10,7 @@ use nixops4_core::{AttrPath, Step as OutputStep};
 use serde_json::{Map, Value as Json, json};
 
 use crate::cty::{CodecError, Object, Path, Step, Type, Value};
-use crate::schema::{Block, FieldKind, elements};
+use crate::schema::{Block, elements};
 
 /// The types that were chosen for the values of dynamic attributes.
 pub(super) type DynamicTypes = BTreeMap<AttrPath, Type>;
@@ -33,6 +33,15 @@ pub(super) fn to_outputs(
         mark_at(&mut output, &path.0, *marks);
     }
     Ok((output, writer.types))
+}
+
+/// Converts a value that no schema describes.
+pub(super) fn to_output(ty: &Type, value: &Value) -> Result<Output, CodecError> {
+    let mut writer = Writer {
+        path: AttrPath::root(),
+        types: DynamicTypes::new(),
+    };
+    writer.write(ty, value)
 }
 
 struct Writer {
@@ -114,15 +123,12 @@ fn mark_secrets(block: &Block, value: &Value, output: &mut Output) {
         return;
     };
     for ((field, value), output) in block.zip(object).zip(attrs.values_mut()) {
-        let (nesting, inner) = match &field.kind {
-            FieldKind::Attribute(attribute) => {
-                output.marks.sensitive |= attribute.sensitive && !value.is_null();
-                match &attribute.nested {
-                    Some(nested) => (nested.nesting, &nested.object),
-                    None => continue,
-                }
-            }
-            FieldKind::Block(nested) => (nested.nesting, &nested.block),
+        let secret = field
+            .attribute()
+            .is_some_and(|attribute| attribute.sensitive);
+        output.marks.sensitive |= secret && !value.is_null();
+        let Some((nesting, inner)) = field.nested() else {
+            continue;
         };
         for (step, value) in elements(nesting, value) {
             let part = match (&step, &mut output.kind) {

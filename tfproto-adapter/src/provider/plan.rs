@@ -276,7 +276,7 @@ fn action(request: &PlanRequest<'_>, prior: &Current, planned: &Planned) -> Acti
     }
 }
 
-fn reason(reason: v6::deferred::Reason) -> String {
+pub(super) fn reason(reason: v6::deferred::Reason) -> String {
     use v6::deferred::Reason;
     match reason {
         Reason::ResourceConfigUnknown => "inputs that are not known yet",

@@ -1,11 +1,13 @@
-//! One process of a plugin, and what it says of its types.
+//! One instance of a provider: the plugin behind it, and what it says of its types.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use blake3::Hash;
 use nixops4_core::diagnostic::Diagnostic;
-use nixops4_core::provider::{Failure, Mode, ProviderError};
+use nixops4_core::provider::{Failure, Limiter, Mode, ProviderError};
 use nixops4_proto::tfplugin::v6;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
@@ -13,39 +15,63 @@ use tokio::task::spawn_blocking;
 use super::{PluginOptions, capabilities};
 use crate::cache::FileHashes;
 use crate::check::nearest;
-use crate::client::Client;
+use crate::client::{Client, Host, HostedClient, Program, seconds};
 use crate::convert::{complaints, from_wire, to_wire};
-use crate::cty::Value;
+use crate::cty::{Type, Value};
 use crate::launch::Launch;
 use crate::schema::{Block, Image, Kind, SchemaError, Schemas, TypeSchema, cache_path};
 
-/// A plugin's process, started when it is needed.
+/// A provider instance: its plugin, with one configuration or none yet.
 #[derive(Debug)]
 pub(super) struct Session {
     options: Arc<PluginOptions>,
-    launched: OnceCell<Client>,
-    schemas: OnceCell<Arc<Schemas>>,
-    /// Set once the process has been asked for its schema, or need not be.
-    described: OnceCell<()>,
+    program: Arc<Program>,
+    host: Arc<Host>,
+    client: HostedClient,
+    /// Set once it is known whether processes have to be asked for their schema.
+    prepared: OnceLock<()>,
+    /// Whether it no longer needs its process.
+    closed: AtomicBool,
+    /// Functions beyond those of the schema.
+    functions: OnceCell<BTreeMap<String, v6::Function>>,
 }
 
 impl Session {
+    /// One without a configuration.
     pub(super) fn new(options: PluginOptions) -> Self {
-        Self {
-            options: Arc::new(options),
-            launched: OnceCell::new(),
-            schemas: OnceCell::new(),
-            described: OnceCell::new(),
-        }
+        let launch = launch(&options);
+        let program = options.pool.program(&launch, options.cache_dir.as_ref());
+        let host = program.any(|| Host::new(launch, options.pool.clone()));
+        let client = Client::from_source(options.name.as_str().into(), host.clone())
+            .with_timeouts(&options.limits.timeouts)
+            .with_limiter(Limiter::new(&options.limits));
+        Self::on(Arc::new(options), program, host, client)
     }
 
-    /// Another process of the same plugin.
-    pub(super) fn another(&self) -> Self {
+    /// The same instance with a configuration, which no other configuration shares its process
+    /// with.
+    pub(super) fn configured(&self, configuration: &[u8]) -> Self {
+        let make = || Host::new(launch(&self.options), self.options.pool.clone());
+        let host = self.program.configured(configuration, &self.host, make);
+        let client = self.client.clone().with_source(host.clone());
+        Self::on(self.options.clone(), self.program.clone(), host, client)
+    }
+
+    fn on(
+        options: Arc<PluginOptions>,
+        program: Arc<Program>,
+        host: Arc<Host>,
+        client: HostedClient,
+    ) -> Self {
+        host.hold();
         Self {
-            options: self.options.clone(),
-            launched: OnceCell::new(),
-            schemas: OnceCell::new_with(self.schemas.get().cloned()),
-            described: OnceCell::new(),
+            options,
+            program,
+            host,
+            client,
+            prepared: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            functions: OnceCell::new(),
         }
     }
 
@@ -59,33 +85,40 @@ impl Session {
         format!("provider {}", self.options.name)
     }
 
-    async fn launched(&self) -> Result<&Client, ProviderError> {
-        let launch = || async {
-            let mut launch = Launch::new(self.name(), &self.options.executable);
-            launch.env = self.options.env.clone();
-            Ok(Client::launch(&launch).await?)
-        };
-        self.launched.get_or_try_init(launch).await
+    /// The plugin, ready for any call.
+    pub(super) async fn client(&self) -> Result<&HostedClient, ProviderError> {
+        let schemas = self.schemas().await?;
+        self.prepared.get_or_init(|| {
+            if !schemas.capabilities().get_provider_schema_optional {
+                self.host.describe_first();
+            }
+        });
+        Ok(&self.client)
     }
 
-    /// The process, ready for any call.
-    pub(super) async fn client(&self) -> Result<&Client, ProviderError> {
-        let schemas = self.schemas().await?;
-        let client = self.launched().await?;
-        let describe = || async {
-            if !schemas.capabilities().get_provider_schema_optional {
-                // It builds its tables while it answers; the answer is known already.
-                client.get_provider_schema(Default::default()).await?;
-            }
-            Ok::<_, ProviderError>(())
-        };
-        self.described.get_or_try_init(describe).await?;
-        Ok(client)
+    /// Starts the plugin, and reads what it says of its types meanwhile.
+    pub(super) async fn start(&self) -> Result<(), ProviderError> {
+        // That it cannot be started is said by the call that needs it.
+        let (_, schemas) = tokio::join!(self.client.ready(), self.schemas());
+        schemas.map(drop)
+    }
+
+    /// Gives the plugin its configuration; says what it said.
+    pub(super) async fn configure(
+        &self,
+        request: v6::configure_provider::Request,
+    ) -> Result<v6::configure_provider::Response, ProviderError> {
+        Ok(self.host.configure(self.client().await?, request).await?)
+    }
+
+    /// Nobody is to share the process of a configuration that was refused.
+    pub(super) fn refused(&self, configuration: &[u8]) {
+        self.program.refused(configuration);
     }
 
     /// What the plugin says of its types.
     pub(super) async fn schemas(&self) -> Result<Arc<Schemas>, ProviderError> {
-        let schemas = self.schemas.get_or_try_init(|| async {
+        let schemas = self.program.schemas.get_or_try_init(|| async {
             match self.cached().await {
                 Some(schemas) => Ok(Arc::new(schemas)),
                 None => self.fetch().await.map(Arc::new),
@@ -123,14 +156,15 @@ impl Session {
 
     async fn fetch(&self) -> Result<Schemas, ProviderError> {
         // Reading the binary takes about as long as starting it.
-        let (hash, client) = tokio::join!(self.hash(), self.launched());
+        let (hash, started) = tokio::join!(self.hash(), self.client.ready());
         if let Some(image) = hash
             .as_ref()
             .and_then(|(hash, path)| Image::open(path, hash))
         {
             return Ok(Schemas::new(image));
         }
-        let client = client?;
+        started?;
+        let client = &self.client;
         let response = client.get_provider_schema(Default::default()).await?;
         if let Some(complaint) = complaints(&response.diagnostics)
             .into_iter()
@@ -146,7 +180,7 @@ impl Session {
         let identities = identities
             .map(|answer| answer.identity_schemas)
             .unwrap_or_default();
-        let _ = self.described.set(());
+        self.host.described().await;
         let image = Image::build(&response, &identities);
         drop(response);
         Ok(Schemas::new(match hash {
@@ -175,6 +209,30 @@ impl Session {
             .get(kind_of(mode), name)
             .map_err(|error| self.schema_error(&error))?;
         schema.ok_or_else(|| self.no_such_type(&schemas, mode, name).into())
+    }
+
+    /// The schema of something that is no object: an action, a search, a state store.
+    ///
+    /// # Errors
+    /// Diagnostics for one that the provider does not have, with the nearest name as a hint.
+    pub(super) async fn schema_of(
+        &self,
+        kind: Kind,
+        what: &str,
+        name: &str,
+    ) -> Result<Arc<TypeSchema>, Failure> {
+        let schemas = self.schemas().await?;
+        let schema = schemas
+            .get(kind, name)
+            .map_err(|error| self.schema_error(&error))?;
+        schema.ok_or_else(|| {
+            let text = format!("provider {} has no {what} \"{name}\"", self.name());
+            let diagnostic = Diagnostic::error(text);
+            match nearest(name, schemas.names(kind)) {
+                Some(near) => diagnostic.hint(format!("did you mean \"{near}\"?")).into(),
+                None => diagnostic.into(),
+            }
+        })
     }
 
     fn no_such_type(&self, schemas: &Schemas, mode: Mode, name: &str) -> Diagnostic {
@@ -229,6 +287,32 @@ impl Session {
                     .await?
                     .diagnostics
             }
+        })
+    }
+
+    /// The functions that the process offers beyond those of its schema; most have none, many do
+    /// not know the call.
+    pub(super) async fn functions(&self) -> &BTreeMap<String, v6::Function> {
+        let ask = || async {
+            let Ok(client) = self.client().await else {
+                return BTreeMap::new();
+            };
+            let answer = client.get_functions(Default::default()).await;
+            answer.map(|answer| answer.functions).unwrap_or_default()
+        };
+        self.functions.get_or_init(ask).await
+    }
+
+    /// The type of a part of a function.
+    pub(super) fn type_of(
+        &self,
+        function: &str,
+        part: &str,
+        json: &[u8],
+    ) -> Result<Type, ProviderError> {
+        Type::parse(json).map_err(|error| {
+            let message = format!("the type of {part} of the function {function}: {error}");
+            self.error("GetProviderSchema", message)
         })
     }
 
@@ -287,19 +371,37 @@ impl Session {
 
     /// Asks running calls to come to an early end.
     pub(super) async fn stop(&self) {
-        if let Some(client) = self.launched.get()
-            && let Err(error) = client.stop().await
-        {
+        if let Err(error) = self.host.stop().await {
             tracing::debug!(provider = self.name(), %error, "the plugin could not be asked to stop");
         }
     }
 
-    /// Ends the process, if there is one.
+    /// Needs its process no longer, which ends unless others do.
     pub(super) async fn close(&self) {
-        if let Some(client) = self.launched.get() {
-            client.shutdown().await;
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            self.host.let_go().await;
         }
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            // The process ends with the last who knows the host.
+            self.host.drop_hold();
+        }
+    }
+}
+
+fn launch(options: &PluginOptions) -> Launch {
+    let mut launch = Launch::new(options.name.as_str(), &options.executable);
+    launch.env.clone_from(&options.env);
+    launch.tls = options.tls;
+    launch.attach.clone_from(&options.attach);
+    if let Some(limit) = seconds(options.limits.timeouts.start) {
+        launch.start_timeout = limit;
+    }
+    launch
 }
 
 /// Saves an image and goes on with the file, which needs less memory; or without it.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::about_inputs;
 use super::outputs::{DynamicTypes, from_outputs, strip_unknown, to_outputs, to_raw_json};
 use super::session::Session;
-use crate::check::check;
+use crate::check::{check, nearest};
 use crate::convert::{from_wire, raw_state, to_wire};
 use crate::cty::{Path, Type, Value, json};
 use crate::schema::{Block, TypeSchema};
@@ -28,6 +28,8 @@ pub(super) struct Managed {
 pub(super) struct IdentityType {
     version: u64,
     ty: Type,
+    /// The attributes without which no object is identified.
+    required: Vec<String>,
 }
 
 /// An object as a provider sees it.
@@ -56,11 +58,15 @@ impl IdentityType {
     /// Reads the schema of an identity; one that makes no sense counts as none.
     pub(super) fn from_message(message: v6::ResourceIdentitySchema) -> Option<Self> {
         let version = u64::try_from(message.version).ok()?;
+        let needed = message.identity_attributes.iter();
+        let needed = needed.filter(|a| a.required_for_import);
+        let required = needed.map(|a| a.name.clone()).collect();
         let attributes = message.identity_attributes.into_iter();
         let attributes = attributes.map(|a| Some((a.name, Type::parse(&a.r#type).ok()?)));
         Some(Self {
             version,
             ty: Type::object(attributes.collect::<Option<Vec<_>>>()?),
+            required,
         })
     }
 }
@@ -220,7 +226,54 @@ impl Managed {
         })
     }
 
-    fn identity_json(
+    /// An identity as a user writes it.
+    pub(super) fn identity_from_user(
+        &self,
+        identity: &serde_json::Value,
+    ) -> Result<v6::ResourceIdentityData, Diagnostics> {
+        let name = &self.name;
+        let (Some(schema), Some(given)) = (&self.identity, identity.as_object()) else {
+            let text = match self.identity {
+                None => format!("a {name} has no identity to be taken over by"),
+                Some(_) => "an identity is a set of attributes".to_owned(),
+            };
+            return Err(Diagnostic::error(text)
+                .hint("`import.id` takes the provider's identifier")
+                .into());
+        };
+        let Type::Object(ty) = &schema.ty else {
+            return Err(Diagnostic::error(format!("the identity of {name} is no object")).into());
+        };
+        let names = || ty.iter().map(|(name, _)| &**name);
+        if let Some(unknown) = given.keys().find(|key| ty.get(key).is_none()) {
+            let text = format!("`{unknown}` is no attribute of the identity of a {name}");
+            let diagnostic = Diagnostic::error(text);
+            return Err(match nearest(unknown, names()) {
+                Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
+                None => diagnostic.hint(format!("there are {}", listed(names()))),
+            }
+            .into());
+        }
+        let is_set = |name: &str| given.get(name).is_some_and(|value| !value.is_null());
+        if let Some(missing) = schema.required.iter().find(|name| !is_set(name)) {
+            let text = format!("the identity of a {name} needs `{missing}`");
+            return Err(Diagnostic::error(text).into());
+        }
+        let all = names().map(|name| {
+            let value = given.get(name).cloned().unwrap_or_default();
+            (name.to_owned(), value)
+        });
+        let encoded = json::from_json(&schema.ty, serde_json::Value::Object(all.collect()))
+            .and_then(|value| to_wire(&schema.ty, &value));
+        let encoded = encoded.map_err(|error| {
+            Diagnostic::error(format!("this does not identify a {name}: {error}"))
+        })?;
+        Ok(v6::ResourceIdentityData {
+            identity_data: Some(encoded),
+        })
+    }
+
+    pub(super) fn identity_json(
         &self,
         data: Option<&v6::ResourceIdentityData>,
     ) -> (Option<serde_json::Value>, u64) {
@@ -244,6 +297,13 @@ impl Managed {
             false => Vec::new(),
         }
     }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// An object as the provider has returned it.
@@ -287,6 +347,24 @@ impl Extras {
 struct Envelope<'a> {
     extras: Extras,
     private: &'a [u8],
+}
+
+/// What is remembered of an object as any plugin can read it.
+pub(super) struct Plain {
+    pub value: serde_json::Value,
+    pub private: Vec<u8>,
+    pub identity_version: i64,
+}
+
+impl Plain {
+    pub(super) fn of(state: &ResourceState) -> Self {
+        let Envelope { extras, private } = Envelope::open(state.private.as_deref());
+        Self {
+            value: to_raw_json(&state.outputs, &extras.types()),
+            private: private.to_vec(),
+            identity_version: i64::try_from(extras.identity_version).unwrap_or(i64::MAX),
+        }
+    }
 }
 
 /// Begins private bytes that have something of ours in front: this, a length, JSON.

@@ -3,12 +3,11 @@
 use nixops4_core::AttrPath;
 use nixops4_core::provider::{Mode, ResourceType};
 
-use crate::schema::{Block, FieldKind, Nesting};
+use crate::schema::{Block, Nesting};
 
 /// Describes a type by its schema.
 pub(super) fn describe(mode: Mode, name: &str, block: &Block) -> ResourceType {
-    let mut sensitive_inputs = Vec::new();
-    sensitive(block, &AttrPath::root(), &mut sensitive_inputs);
+    let sensitive_inputs = sensitive_inputs(block);
     ResourceType {
         name: name.to_owned(),
         require_state: mode == Mode::Managed,
@@ -20,8 +19,16 @@ pub(super) fn describe(mode: Mode, name: &str, block: &Block) -> ResourceType {
                 .collect(),
         ),
         sensitive_inputs,
+        write_only_inputs: write_only_inputs(block),
         ..ResourceType::default()
     }
+}
+
+/// Where a schema says that secrets are.
+pub(super) fn sensitive_inputs(block: &Block) -> Vec<AttrPath> {
+    let mut found = Vec::new();
+    sensitive(block, &AttrPath::root(), &mut found);
+    found
 }
 
 /// Collects where secrets are. Inside of lists, sets and maps there is no path for every element,
@@ -29,16 +36,15 @@ pub(super) fn describe(mode: Mode, name: &str, block: &Block) -> ResourceType {
 fn sensitive(block: &Block, path: &AttrPath, found: &mut Vec<AttrPath>) {
     for field in block.fields() {
         let here = path.child(&*field.name);
-        let (nesting, inner) = match &field.kind {
-            FieldKind::Attribute(attribute) if attribute.sensitive => {
-                found.push(here);
-                continue;
-            }
-            FieldKind::Attribute(attribute) => match &attribute.nested {
-                Some(nested) => (nested.nesting, &nested.object),
-                None => continue,
-            },
-            FieldKind::Block(nested) => (nested.nesting, &nested.block),
+        if field
+            .attribute()
+            .is_some_and(|attribute| attribute.sensitive)
+        {
+            found.push(here);
+            continue;
+        }
+        let Some((nesting, inner)) = field.nested() else {
+            continue;
         };
         let mut inside = Vec::new();
         sensitive(inner, &here, &mut inside);
@@ -47,6 +53,34 @@ fn sensitive(block: &Block, path: &AttrPath, found: &mut Vec<AttrPath>) {
             _ if inside.is_empty() => {}
             _ => found.push(here),
         }
+    }
+}
+
+/// Where a schema says that nothing is stored.
+fn write_only_inputs(block: &Block) -> Vec<AttrPath> {
+    let mut found = Vec::new();
+    write_only(block, &AttrPath::root(), &mut found);
+    found
+}
+
+fn write_only(block: &Block, path: &AttrPath, found: &mut Vec<AttrPath>) {
+    for field in block.fields() {
+        let here = path.child(&*field.name);
+        if field
+            .attribute()
+            .is_some_and(|attribute| attribute.write_only)
+        {
+            found.push(here);
+            continue;
+        }
+        let Some((nesting, inner)) = field.nested() else {
+            continue;
+        };
+        let inside = match nesting {
+            Nesting::Map => here.child(ResourceType::ANY_KEY),
+            _ => here,
+        };
+        write_only(inner, &inside, found);
     }
 }
 

@@ -7,6 +7,7 @@
 //! when it is first asked for.
 
 mod convert;
+mod document;
 mod image;
 mod set;
 #[cfg(test)]
@@ -180,6 +181,25 @@ impl Field {
         match &self.kind {
             FieldKind::Attribute(attribute) => &attribute.ty,
             FieldKind::Block(block) => &block.ty,
+        }
+    }
+
+    /// What it is, if it is an attribute.
+    pub fn attribute(&self) -> Option<&Attribute> {
+        match &self.kind {
+            FieldKind::Attribute(attribute) => Some(attribute),
+            FieldKind::Block(_) => None,
+        }
+    }
+
+    /// What its elements are made of, where the schema tells, and how they are nested in it.
+    pub fn nested(&self) -> Option<(Nesting, &Block)> {
+        match &self.kind {
+            FieldKind::Attribute(attribute) => {
+                let nested = attribute.nested.as_ref()?;
+                Some((nested.nesting, &nested.object))
+            }
+            FieldKind::Block(nested) => Some((nested.nesting, &nested.block)),
         }
     }
 

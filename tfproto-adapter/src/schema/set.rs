@@ -62,7 +62,7 @@ impl Schemas {
         Ok(Some(lock().entry(key).or_insert(schema).clone()))
     }
 
-    fn message(&self, kind: Kind, name: &str) -> io::Result<Option<v6::Schema>> {
+    pub(super) fn message(&self, kind: Kind, name: &str) -> io::Result<Option<v6::Schema>> {
         match kind {
             Kind::Action => {
                 let action: Option<v6::ActionSchema> = self.image.read(kind, name)?;

@@ -29,7 +29,9 @@
     type = providers.local.exec;
     inputs = {
       executable = "wc";
-      args = [ "-c" members.greeting.inputs.name ];
+      args = [ "-c" members.greeting.outputs.path ];
+      # Again only where an input changes; without this, at every apply.
+      once = true;
     };
   };
 

@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 use nixops4_core::OutputRef;
-use nixops4_core::plan::{Change, HoldReason, Reason, StateNote};
+use nixops4_core::plan::{Change, HoldReason, Reason, StateMove, StateNote};
 use nixops4_core::provider::Action;
 
 use crate::ui::style::{CREATE, DELETE, DIM, READ, REPLACE, UPDATE};
@@ -42,11 +42,16 @@ pub fn reason(change: &Change) -> String {
         }
         other => other.to_string(),
     };
-    match &change.moved_from {
-        None => reason,
-        Some(from) if reason.is_empty() => format!("moved from {from}"),
-        Some(from) => format!("{reason}; moved from {from}"),
-    }
+    let state = change.moved_state.as_ref();
+    let parts = [
+        (!reason.is_empty()).then_some(reason),
+        change
+            .moved_from
+            .as_ref()
+            .map(|from| format!("moved from {from}")),
+        state.map(|StateMove { from, to }| format!("moves from the state {from} to {to}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 pub fn note(note: &StateNote) -> String {

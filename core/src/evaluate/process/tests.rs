@@ -7,10 +7,14 @@ use crate::MemberPath;
 
 /// An evaluator made of a shell script.
 async fn shell(script: &str) -> Result<EvaluatorProcess, EvaluateError> {
-    EvaluatorProcess::start(&EvaluatorProgram {
-        program: "/bin/sh".into(),
-        args: vec!["-c".into(), script.into()],
-    })
+    EvaluatorProcess::start(
+        &EvaluatorProgram {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into()],
+            traces: Traces::default(),
+        },
+        None,
+    )
     .await
 }
 
@@ -82,8 +86,11 @@ async fn what_is_no_evaluator_is_refused() {
     let missing = EvaluatorProgram {
         program: "/nowhere/nixops4-eval".into(),
         args: vec![],
+        traces: Traces::default(),
     };
-    let error = EvaluatorProcess::start(&missing).await.expect_err("none");
+    let error = EvaluatorProcess::start(&missing, None)
+        .await
+        .expect_err("none");
     assert!(
         error
             .to_string()

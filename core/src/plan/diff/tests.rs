@@ -35,6 +35,7 @@ fn change(before: Option<(Value, Value)>, inputs: Value, outputs: Value) -> Chan
         depended_on: BTreeSet::new(),
         create_before_destroy: false,
         moved_from: None,
+        moved_state: None,
         deposed: None,
         position: None,
     }

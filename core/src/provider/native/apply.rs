@@ -23,6 +23,7 @@ impl ConfiguredNative {
         spec: &ResourceTypeSpec,
         request: &ApplyRequest<'_>,
     ) -> Result<ApplyResponse, ProviderError> {
+        let (limit, progress) = (self.changing_limit(), request.progress.clone());
         let data = PlanData::from_bytes(&request.change.provider_data);
         let inputs = acted_upon(request, &data);
         let type_name = request.type_name.to_owned();
@@ -35,7 +36,10 @@ impl ConfiguredNative {
                     stateful: request.stateful,
                     plan_private: data.private,
                 };
-                ("create", connection.call(&create).await)
+                (
+                    "create",
+                    connection.call_within(limit, progress, &create).await,
+                )
             }
             ApplyKind::Update => {
                 let update = Update {
@@ -44,14 +48,17 @@ impl ConfiguredNative {
                     inputs: object_json(&inputs),
                     plan_private: data.private,
                 };
-                ("update", connection.call(&update).await)
+                (
+                    "update",
+                    connection.call_within(limit, progress, &update).await,
+                )
             }
             ApplyKind::Delete if !spec.can(OptionalOperation::Delete) => {
                 return Ok(only_forgotten(request.type_name));
             }
             ApplyKind::Delete => {
                 let delete = Delete { type_name, state };
-                let answer = connection.call(&delete).await;
+                let answer = connection.call_within(limit, progress, &delete).await;
                 return self.deleted(request, answer);
             }
         };

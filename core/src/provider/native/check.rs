@@ -55,6 +55,16 @@ fn check_object(fields: Fields<'_>, path: &AttrPath, value: &Value, found: &mut 
     }
 }
 
+/// What is wrong with an argument of a function, which is at `path`.
+pub(super) fn check_argument(
+    value_type: &ValueType,
+    path: &AttrPath,
+    value: &Value,
+    found: &mut Diagnostics,
+) {
+    check_value(value_type, path, value, found);
+}
+
 fn check_value(value_type: &ValueType, path: &AttrPath, value: &Value, found: &mut Diagnostics) {
     match (value_type, &value.kind) {
         (_, Kind::Unknown | Kind::Null)

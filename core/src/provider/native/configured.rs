@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use nixops4_proto::native::{
     Import, Object, OptionalOperation, Plan, Read, ReadData, ResourceTypeSpec,
-    StateEvent as WireEvent, StateRead, Stop, Upgrade, v0,
+    StateEvent as WireEvent, StateRead, Upgrade, v0,
 };
 use serde_json::Value as Json;
 
@@ -19,9 +19,9 @@ use super::{NativeProvider, Spec};
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::provider::default_plan::{self, effective_inputs};
 use crate::provider::{
-    Action, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, ImportRequest, Mode,
-    PlanRequest, PlannedChange, ProviderError, ProviderResult, ReadDataRequest, ResourceState,
-    StateEvent, StateHandle,
+    Action, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, Identifier, ImportRequest,
+    Mode, PlanRequest, PlannedChange, ProviderError, ProviderResult, ReadDataRequest,
+    ResourceState, StateEvent, StateHandle,
 };
 use crate::value::Value;
 
@@ -32,9 +32,9 @@ pub(super) struct ConfiguredNative {
 }
 
 /// What is asked about: a program, and what it says of the type.
-enum Target<'a> {
-    V1(&'a Connection, Box<ResourceTypeSpec>),
-    V0(&'a ConnectionV0),
+enum Target {
+    V1(Arc<Connection>, Box<ResourceTypeSpec>),
+    V0(Arc<ConnectionV0>),
 }
 
 impl ConfiguredNative {
@@ -46,8 +46,13 @@ impl ConfiguredNative {
         &self.provider.program.name
     }
 
+    /// How long a call may take that changes something.
+    pub(super) fn changing_limit(&self) -> Option<std::time::Duration> {
+        self.provider.patience.changing
+    }
+
     /// What is asked about a type; `values` are what is given to the program with it.
-    async fn target(&self, type_name: &str, values: &[&Value]) -> Result<Target<'_>, Failure> {
+    async fn target(&self, type_name: &str, values: &[&Value]) -> Result<Target, Failure> {
         let spec = self.provider.spec(Mode::Managed, type_name).await?;
         for value in values {
             self.provider.learn(&spec, value);
@@ -163,7 +168,7 @@ impl ConfiguredProvider for ConfiguredNative {
             Target::V0(_) => return Ok(Some(state.clone()).into()),
             Target::V1(connection, spec) => (connection, spec),
         };
-        let upgraded = self.upgraded(connection, &spec, state.clone()).await?;
+        let upgraded = self.upgraded(&connection, &spec, state.clone()).await?;
         if !spec.can(OptionalOperation::Read) {
             let Diagnosed { value, warnings } = upgraded;
             return Ok(Diagnosed {
@@ -176,7 +181,7 @@ impl ConfiguredProvider for ConfiguredNative {
             type_name: state.type_name.clone(),
             state: wire_state(&state),
         };
-        let Diagnosed { value, warnings } = self.provider.call(connection, &read).await?;
+        let Diagnosed { value, warnings } = self.provider.call(&connection, &read).await?;
         let value = match value.state {
             None => None,
             Some(object) => Some(self.observed("read", &spec, &state, object.into())?.value),
@@ -190,14 +195,14 @@ impl ConfiguredProvider for ConfiguredNative {
             .await?
         {
             Target::V0(_) => Ok(state.into()),
-            Target::V1(connection, spec) => self.upgraded(connection, &spec, state).await,
+            Target::V1(connection, spec) => self.upgraded(&connection, &spec, state).await,
         }
     }
 
     async fn plan(&self, request: PlanRequest<'_>) -> ProviderResult<PlannedChange> {
         let (rules, outputs) = match self.target(request.type_name, &[request.inputs]).await? {
             Target::V1(connection, spec) if spec.can(OptionalOperation::Plan) => {
-                return self.asked_plan(connection, &spec, &request).await;
+                return self.asked_plan(&connection, &spec, &request).await;
             }
             Target::V1(_, spec) => (rules(&spec), spec.outputs),
             Target::V0(_) => Default::default(),
@@ -232,9 +237,12 @@ impl ConfiguredProvider for ConfiguredNative {
         let prior = request.prior.map(|prior| [&prior.inputs, &prior.outputs]);
         let mut values = vec![request.inputs];
         values.extend(prior.into_iter().flatten());
-        match self.target(request.type_name, &values).await {
-            Ok(Target::V1(connection, spec)) => self.apply_v1(connection, &spec, &request).await,
-            Ok(Target::V0(connection)) => self.apply_v0(connection, &request).await,
+        // First the turn, then the program: it may have died and been started again meanwhile.
+        let _permit = self.provider.limiter.acquire().await;
+        let target = self.target(request.type_name, &values).await;
+        match target {
+            Ok(Target::V1(connection, spec)) => self.apply_v1(&connection, &spec, &request).await,
+            Ok(Target::V0(connection)) => self.apply_v0(&connection, &request).await,
             Err(Failure::Provider(error)) => Err(error),
             Err(Failure::Diagnostics(diagnostics)) => Ok(ApplyResponse {
                 state: request.prior.cloned(),
@@ -254,7 +262,7 @@ impl ConfiguredProvider for ConfiguredNative {
             type_name: request.type_name.to_owned(),
             inputs: object_json(request.inputs),
         };
-        let Diagnosed { value, warnings } = self.provider.call(connection, &read).await?;
+        let Diagnosed { value, warnings } = self.provider.call(&connection, &read).await?;
         let outputs = convert::object(&value.outputs);
         let mut outputs = outputs.map_err(|error| self.broken("readData", error, false))?;
         mark_outputs(&spec.outputs, request.inputs, &mut outputs);
@@ -266,6 +274,14 @@ impl ConfiguredProvider for ConfiguredNative {
     }
 
     async fn import(&self, request: ImportRequest<'_>) -> ProviderResult<ResourceState> {
+        let Identifier::Id(id) = request.object else {
+            let text = format!(
+                "the provider {} takes over objects by identifier only",
+                self.name()
+            );
+            let hint = "say `import.id` in place of `import.identity`";
+            return Err(Diagnostic::error(text).hint(hint).into());
+        };
         let (connection, spec) = match self.target(request.type_name, &[request.inputs]).await? {
             Target::V1(connection, spec) if spec.can(OptionalOperation::Import) => {
                 (connection, spec)
@@ -281,10 +297,10 @@ impl ConfiguredProvider for ConfiguredNative {
         };
         let import = Import {
             type_name: request.type_name.to_owned(),
-            id: request.id.to_owned(),
+            id: id.clone(),
             inputs: tree(request.inputs),
         };
-        let mut answer = self.provider.call(connection, &import).await?;
+        let mut answer = self.provider.call(&connection, &import).await?;
         // Whatever the provider does not report of the inputs is to differ from what is wanted.
         answer
             .value
@@ -304,7 +320,7 @@ impl ConfiguredProvider for ConfiguredNative {
                     inputs: object_json(handle.inputs),
                     outputs: object_json(handle.outputs),
                 };
-                let Diagnosed { value, warnings } = self.provider.call(connection, &read).await?;
+                let Diagnosed { value, warnings } = self.provider.call(&connection, &read).await?;
                 Ok(Diagnosed {
                     value: value.state,
                     warnings,
@@ -344,7 +360,7 @@ impl ConfiguredProvider for ConfiguredNative {
                     nixops_version,
                     patch: event.patch.clone(),
                 };
-                let Diagnosed { warnings, .. } = self.provider.call(connection, &event).await?;
+                let Diagnosed { warnings, .. } = self.provider.call(&connection, &event).await?;
                 Ok(Diagnosed {
                     value: (),
                     warnings,
@@ -373,15 +389,10 @@ impl ConfiguredProvider for ConfiguredNative {
     }
 
     async fn stop(&self) {
-        if let Some(Ok(Link::V1(connection))) = self.provider.link.get() {
-            // A program that works on one request at a time answers when it is done; the request
-            // has been written all the same.
-            let patience = std::time::Duration::from_millis(100);
-            let _ = tokio::time::timeout(patience, connection.call(&Stop {})).await;
-        }
+        self.provider.lifeline.stop().await;
     }
 
     async fn close(&self) {
-        self.provider.end().await;
+        self.provider.lifeline.close().await;
     }
 }

@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, Running, finish_words, shown};
 use super::secrets::Secrets;
-use crate::provider::ProviderError;
+use crate::provider::{Progress, ProviderError};
 
 /// Longest line that is accepted from a program.
 const MAX_LINE: usize = 256 << 20;
@@ -87,7 +87,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     next_id: u64,
-    pending: BTreeMap<u64, oneshot::Sender<Result<RawReply, Lost>>>,
+    pending: BTreeMap<u64, Pending>,
     /// Set once, when the program is gone.
     lost: Option<Lost>,
     /// Whether a request has been written.
@@ -95,6 +95,13 @@ struct State {
     /// Whether the first answer has come.
     greeted: bool,
     stray: Vec<String>,
+}
+
+/// Whoever waits for an answer.
+#[derive(Debug)]
+struct Pending {
+    answer: oneshot::Sender<Result<RawReply, Lost>>,
+    progress: Progress,
 }
 
 #[derive(Debug)]
@@ -180,7 +187,7 @@ impl Shared {
             stray,
         };
         // Whoever asked may have gone away.
-        let _ = pending.send(Ok(reply));
+        let _ = pending.answer.send(Ok(reply));
         Received::Fine
     }
 
@@ -211,6 +218,16 @@ impl Shared {
     fn log(&self, log: &Log) {
         let (provider, request) = (&self.provider, log.request);
         let text = self.secrets.hide(log.message.clone());
+        let listener = request.filter(|_| log.level >= Level::Info).and_then(|id| {
+            let state = self.state();
+            state
+                .pending
+                .get(&id)
+                .map(|pending| pending.progress.clone())
+        });
+        if let Some(progress) = listener {
+            progress.tell(&text);
+        }
         macro_rules! at {
             ($level:ident) => {
                 tracing::event!(target: "nixops4::provider", tracing::Level::$level, provider, request, "{text}")
@@ -256,7 +273,7 @@ impl Shared {
         let pending = std::mem::take(&mut state.pending);
         drop(state);
         for (_, pending) in pending {
-            let _ = pending.send(Err(lost.clone()));
+            let _ = pending.answer.send(Err(lost.clone()));
         }
     }
 }
@@ -296,7 +313,16 @@ impl Connection {
         &self,
         params: &M,
     ) -> Result<Answer<M::Response>, CallError> {
-        let answered = self.send(params).map_err(CallError::NotSent)?;
+        self.call_telling(Progress::default(), params).await
+    }
+
+    /// Asks, and passes on what the program tells while it works on it.
+    async fn call_telling<M: Method>(
+        &self,
+        progress: Progress,
+        params: &M,
+    ) -> Result<Answer<M::Response>, CallError> {
+        let answered = self.send(progress, params).map_err(CallError::NotSent)?;
         let broken = |message: String| {
             CallError::Lost(Lost {
                 message: self.shared.secrets.hide(message),
@@ -333,6 +359,36 @@ impl Connection {
         }
     }
 
+    /// Asks, and does not wait for the answer longer than that.
+    pub(super) async fn call_within<M: Method>(
+        &self,
+        limit: Option<Duration>,
+        progress: Progress,
+        params: &M,
+    ) -> Result<Answer<M::Response>, CallError> {
+        let call = self.call_telling(progress, params);
+        let Some(limit) = limit else {
+            return call.await;
+        };
+        match tokio::time::timeout(limit, call).await {
+            Ok(answer) => answer,
+            Err(_) => Err(CallError::Lost(Lost {
+                message: format!(
+                    "no answer within {} seconds{}",
+                    limit.as_secs_f32(),
+                    self.last_words()
+                ),
+                speaks_zero: false,
+                exited: false,
+            })),
+        }
+    }
+
+    /// Whether the program is gone, or does not keep to the protocol.
+    pub(super) fn is_lost(&self) -> bool {
+        self.shared.state().lost.is_some()
+    }
+
     /// Whether any request has been written.
     pub(super) fn has_written(&self) -> bool {
         self.shared.state().written
@@ -346,6 +402,7 @@ impl Connection {
     /// Queues the request.
     fn send<M: Method>(
         &self,
+        progress: Progress,
         params: &M,
     ) -> Result<oneshot::Receiver<Result<RawReply, Lost>>, Lost> {
         #[derive(Serialize)]
@@ -378,7 +435,7 @@ impl Connection {
             .map_err(|error| lost(&format!("the request cannot be written: {error}")))?;
         line.push(b'\n');
         state.next_id += 1;
-        state.pending.insert(id, answer);
+        state.pending.insert(id, Pending { answer, progress });
         // Where the writer has ended, the reader is about to say why, and fails the request.
         let _ = requests.send(line);
         Ok(answered)

@@ -1,5 +1,7 @@
 //! Starting a program and finding out which version of the protocol it speaks.
 
+use std::sync::Arc;
+
 use nixops4_proto::native::{Hello, PROTOCOL_VERSION, Welcome};
 
 use super::connection::{CallError, Connection};
@@ -9,10 +11,10 @@ use super::v0::ConnectionV0;
 use crate::provider::ProviderError;
 
 /// A program that was started, by the version that it speaks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Link {
-    V1(Connection),
-    V0(Box<ConnectionV0>),
+    V1(Arc<Connection>),
+    V0(Arc<ConnectionV0>),
 }
 
 /// Starts a program and greets it.
@@ -46,7 +48,7 @@ pub(super) async fn start(
     let was_read = connection.has_written() && !unread.any();
     drop(unread);
     match answer {
-        Ok(Ok(answer)) => greeted(program, &answer.value).map(|()| Link::V1(connection)),
+        Ok(Ok(answer)) => greeted(program, &answer.value).map(|()| Link::V1(Arc::new(connection))),
         Ok(Err(CallError::Refused(refused))) => {
             let mut error = program.error("hello", refused.value.complaint.message.clone());
             error.hints = refused.value.complaint.hints.clone();
@@ -56,9 +58,9 @@ pub(super) async fn start(
             if lost.speaks_zero {
                 let old = ConnectionV0::new(program.clone(), secrets.clone());
                 old.probe().await?;
-                Ok(Link::V0(Box::new(old)))
+                Ok(Link::V0(Arc::new(old)))
             } else if lost.exited && was_read {
-                Ok(Link::V0(Box::new(ConnectionV0::new(
+                Ok(Link::V0(Arc::new(ConnectionV0::new(
                     program.clone(),
                     secrets.clone(),
                 ))))

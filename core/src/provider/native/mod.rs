@@ -17,6 +17,9 @@ mod check;
 mod configured;
 mod connection;
 mod convert;
+mod document;
+mod functions;
+mod lifeline;
 mod lines;
 mod link;
 mod planning;
@@ -26,26 +29,31 @@ mod v0;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use check::{Fields, check};
 use configured::ConfiguredNative;
 use connection::{Answer, CallError};
 use convert::{beside, diagnostic, refusal, tree};
+use lifeline::Lifeline;
 use link::Link;
+use nixops4_proto::evaluator::{ProviderLimits, Timeouts};
 use nixops4_proto::native::{
-    Configure, DataSourceSpec, Describe, Described, InputSpec, Method, OptionalOperation,
-    ResourceTypeSpec, Validate, ValidateConfig, Validated, ValueType,
+    Configure, DataSourceSpec, Describe, Described, Import, InputSpec, Method, OptionalOperation,
+    Plan, Read, ReadData, ResourceTypeSpec, Validate, ValidateConfig, Validated, ValueType,
 };
 pub use process::NativeProgram;
 use secrets::Secrets;
 use tokio::sync::OnceCell;
 
 use super::{
-    ConfiguredProvider, Failure, Mode, Provider, ProviderError, ProviderResult, ResourceType,
+    ConfiguredProvider, Failure, FunctionSignature, Limiter, Mode, Progress, Provider,
+    ProviderError, ProviderResult, ResourceType,
 };
 use crate::AttrPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics, Severity};
+use crate::provider::document::{Contents, Document, DocumentKind};
 use crate::suggest::did_you_mean;
 use crate::value::Value;
 
@@ -53,11 +61,33 @@ use crate::value::Value;
 #[derive(Debug)]
 pub struct NativeProvider {
     program: NativeProgram,
-    link: OnceCell<Result<Link, ProviderError>>,
+    lifeline: Lifeline,
     described: OnceCell<Result<Described, Failure>>,
     /// Types that the first description left out, as they were asked for.
     more: Mutex<BTreeMap<String, Arc<Described>>>,
     secrets: Secrets,
+    limiter: Limiter,
+    /// How long calls may take that change nothing, and those that change something.
+    patience: Patience,
+}
+
+/// The calls that may reach the world outside, beside those that change it.
+const LIMITED: [&str; 4] = [Plan::NAME, Read::NAME, ReadData::NAME, Import::NAME];
+
+/// How long a call may take that changes nothing, where the deployment does not say.
+const ASKING_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// How long calls may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    asking: Duration,
+    /// Making something may take hours: without a limit of the user's there is none.
+    changing: Option<Duration>,
+}
+
+/// A number of seconds as a duration; one that is out of range is no limit.
+fn seconds(seconds: Option<f64>) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds?).ok()
 }
 
 /// What a type is described as.
@@ -72,22 +102,32 @@ pub(super) enum Spec {
 impl NativeProvider {
     /// The provider that a program is. Starts nothing yet.
     pub fn new(program: NativeProgram) -> Arc<Self> {
+        Self::limited(program, &ProviderLimits::default())
+    }
+
+    /// The same, with limits to what is asked of it.
+    pub fn limited(mut program: NativeProgram, limits: &ProviderLimits) -> Arc<Self> {
+        let Timeouts { start, plan, apply } = limits.timeouts;
+        if let Some(limit) = seconds(start) {
+            program.hello_timeout = limit;
+        }
         Arc::new(Self {
+            patience: Patience {
+                asking: seconds(plan).unwrap_or(ASKING_TIMEOUT),
+                changing: seconds(apply),
+            },
             program,
-            link: OnceCell::new(),
+            lifeline: Lifeline::default(),
             described: OnceCell::new(),
             more: Mutex::default(),
             secrets: Secrets::default(),
+            limiter: Limiter::new(limits),
         })
     }
 
     /// The running program; how starting it failed is remembered.
-    async fn link(&self) -> Result<&Link, ProviderError> {
-        let link = self
-            .link
-            .get_or_init(|| link::start(&self.program, &self.secrets))
-            .await;
-        link.as_ref().map_err(Clone::clone)
+    async fn link(&self) -> Result<Link, ProviderError> {
+        self.lifeline.link(&self.program, &self.secrets).await
     }
 
     /// Makes a request of a program of version 1.
@@ -96,7 +136,21 @@ impl NativeProvider {
         connection: &connection::Connection,
         params: &M,
     ) -> Result<Diagnosed<M::Response>, Failure> {
-        match connection.call(params).await {
+        let _permit = match LIMITED.contains(&M::NAME) {
+            true => Some(self.limiter.acquire().await),
+            false => None,
+        };
+        let limit = Some(self.patience.asking);
+        let mut answer = connection
+            .call_within(limit, Progress::default(), params)
+            .await;
+        // It may have died while this waited for its turn.
+        if let Err(CallError::NotSent(_)) = &answer
+            && let Ok(Link::V1(fresh)) = self.link().await
+        {
+            answer = fresh.call_within(limit, Progress::default(), params).await;
+        }
+        match answer {
             Ok(answer) => Ok(diagnosed(answer)),
             Err(CallError::Refused(answer)) => Err(refusal(*answer).0.into()),
             Err(CallError::Lost(lost) | CallError::NotSent(lost)) => {
@@ -112,7 +166,7 @@ impl NativeProvider {
             Link::V1(connection) => connection,
         };
         let ask = || async {
-            let described = self.call(connection, &Describe::default()).await?;
+            let described = self.call(&connection, &Describe::default()).await?;
             Ok(described.value)
         };
         let described = self.described.get_or_init(ask).await;
@@ -153,7 +207,7 @@ impl NativeProvider {
         let describe = Describe {
             types: vec![name.to_owned()],
         };
-        let described = Arc::new(self.call(connection, &describe).await?.value);
+        let described = Arc::new(self.call(&connection, &describe).await?.value);
         more().insert(name.to_owned(), described.clone());
         Ok(described)
     }
@@ -186,19 +240,6 @@ impl NativeProvider {
             Spec::Unknown => {}
         }
         self.secrets.learn_at(inputs, &paths);
-    }
-
-    async fn end(&self) {
-        match self.link.get() {
-            Some(Ok(Link::V1(connection))) => connection.close().await,
-            Some(Ok(Link::V0(connection))) => connection.close().await,
-            Some(Err(_)) => {}
-            // Whoever starts it after this finds it closed.
-            None => {
-                let closed = self.program.error("", "it has been closed");
-                let _ = self.link.set(Err(closed));
-            }
-        }
     }
 }
 
@@ -315,7 +356,7 @@ impl Provider for NativeProvider {
             return Ok(found);
         };
         let config = tree(config);
-        self.validated(connection, &ValidateConfig { config }, found)
+        self.validated(&connection, &ValidateConfig { config }, found)
             .await
     }
 
@@ -354,7 +395,23 @@ impl Provider for NativeProvider {
             type_name: type_name.to_owned(),
             inputs: tree(inputs),
         };
-        self.validated(connection, &validate, found).await
+        self.validated(&connection, &validate, found).await
+    }
+
+    async fn function(&self, name: &str) -> Result<Arc<FunctionSignature>, Failure> {
+        self.signature(name).await
+    }
+
+    async fn call_function(&self, name: &str, arguments: &[Value]) -> Result<Value, Failure> {
+        self.called(name, arguments).await
+    }
+
+    async fn contents(&self) -> Result<Contents, Failure> {
+        self.names().await
+    }
+
+    async fn document(&self, kind: DocumentKind, name: &str) -> Result<Document, Failure> {
+        self.told(kind, name).await
     }
 
     async fn configure(
@@ -366,7 +423,10 @@ impl Provider for NativeProvider {
             Link::V0(_) => Diagnostics::default(),
             Link::V1(connection) => {
                 let config = convert::object_json(config);
-                self.call(connection, &Configure { config }).await?.warnings
+                let configure = Configure { config };
+                let warnings = self.call(&connection, &configure).await?.warnings;
+                self.lifeline.configured(configure).await;
+                warnings
             }
         };
         let value: Arc<dyn ConfiguredProvider> = Arc::new(ConfiguredNative::new(self));
@@ -374,7 +434,7 @@ impl Provider for NativeProvider {
     }
 
     async fn close(&self) {
-        self.end().await;
+        self.lifeline.close().await;
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::lines::{Next, next_line};
 use super::secrets::Secrets;
 use crate::evaluate::spawn::{Minder, describe_status, spawn};
+use crate::guard;
 use crate::provider::ProviderError;
 
 /// How many lines of standard error are kept for the message when the program dies.
@@ -125,6 +126,9 @@ impl NativeProgram {
         // Not SIGKILL: it is to end what it has started, which we could no longer do.
         let spawned = spawn(self.command(), libc::SIGTERM).await;
         let (mut child, minder) = spawned.map_err(start_error)?;
+        if let Some(pid) = child.id() {
+            guard::watch(pid, guard::End::Later);
+        }
         let missing = || start_error(io::Error::other("a standard stream is missing"));
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
@@ -136,6 +140,7 @@ impl NativeProgram {
             stderr,
             unread: Unread(unread),
             running: Running {
+                pid: child.id(),
                 child,
                 _minder: minder,
                 reaped: false,
@@ -173,6 +178,7 @@ impl Unread {
 #[derive(Debug)]
 pub(super) struct Running {
     child: Child,
+    pid: Option<u32>,
     _minder: Minder,
     reaped: bool,
 }
@@ -188,7 +194,7 @@ impl Running {
                 return Ending::Killed;
             }
         };
-        self.reaped = true;
+        self.ended();
         match status {
             Ok(status) => Ending::Exited {
                 how: describe_status(status),
@@ -201,6 +207,13 @@ impl Running {
         }
     }
 
+    fn ended(&mut self) {
+        self.reaped = true;
+        if let Some(pid) = self.pid.take() {
+            guard::forget(pid);
+        }
+    }
+
     fn kill(&mut self) {
         if self.reaped {
             return;
@@ -209,6 +222,9 @@ impl Running {
             // SAFETY: a system call on numbers. The child has not been waited for, so its group
             // still has this number.
             unsafe { libc::kill(-pid, libc::SIGKILL) };
+        }
+        if let Some(pid) = self.pid.take() {
+            guard::forget(pid);
         }
         let _ = self.child.start_kill();
     }

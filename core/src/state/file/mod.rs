@@ -5,8 +5,10 @@
 //! | `nixops4.state.lock` | who is writing ([`lock`]) |
 //! | `nixops4.state.torn` | beginnings of events whose write was cut short ([`log`]) |
 //! | `nixops4.state.rescue` | events that could not be written ([`rescue`]) |
+//! | `nixops4.state.compact` | a shorter log that is being written ([`compact`]) |
 //!
 //! Readers neither lock nor wait. A file is made at the first write, not before.
+mod compact;
 #[cfg(test)]
 mod faults;
 mod lock;
@@ -25,6 +27,7 @@ use async_trait::async_trait;
 use nixops4_proto::state::{LockOwner, Run};
 use tokio::sync::oneshot;
 
+use self::compact::Draft;
 use self::lock::Lock;
 use self::log::{LogFile, Opener, Tail, opener};
 use self::writer::{Answer, Job, Published, Writer};
@@ -72,7 +75,7 @@ impl FileStore {
         // Looked at first: whoever ends between this and the reading is taken for still writing,
         // and its intents not for in doubt.
         let busy = lock::current_owner(&path);
-        let loaded = Loaded::load(&path, rescue_directories)?;
+        let loaded = Loaded::load(&path, rescue_directories, false)?;
         let store = Self {
             published: Arc::new(RwLock::new(Arc::new(loaded.snapshot))),
             path,
@@ -105,7 +108,8 @@ impl FileStore {
     ) -> Result<Diagnosed<Self>, StateError> {
         let path = real_path(path);
         let (lock, broken) = Lock::take(&path, &run, &options.command)?;
-        let mut loaded = Loaded::load(&path, &options.rescue_directories)?;
+        compact::clean_up(&path);
+        let mut loaded = Loaded::load(&path, &options.rescue_directories, true)?;
         loaded
             .warnings
             .0
@@ -272,7 +276,12 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn load(path: &Path, rescue_directories: &[PathBuf]) -> Result<Self, StateError> {
+    /// Reads a file; a log that has grown long is compacted on the way, if it is to be written to.
+    fn load(
+        path: &Path,
+        rescue_directories: &[PathBuf],
+        to_write: bool,
+    ) -> Result<Self, StateError> {
         let file = read_file(path)?;
         let bytes = file.as_deref().unwrap_or_default();
         let kept_texts = rescue::texts(&rescue::places(path, rescue_directories));
@@ -291,16 +300,34 @@ impl Loaded {
                 Err(reason) => warnings.push(misfit(path, place, &reason)),
             }
         }
-        let tail = Tail {
+        // What is kept elsewhere is compared with the lines of the log.
+        let whole = kept_texts.is_empty() && contents.torn.is_empty();
+        let compact = to_write && whole;
+        let draft = match compact && compact::is_worthwhile(bytes.len() as u64, &contents.fold) {
+            // Where there is no room for a shorter log the long one does.
+            true => Draft::write(path, &contents.fold).unwrap_or_default(),
+            false => None,
+        };
+        let mut tail = Tail {
             exists: file.is_some(),
             good_len: contents.good_len as u64,
             unfinished_line: contents.unfinished_line,
             torn: contents.torn.to_owned(),
         };
-        let next_index = contents.fold.next_index();
+        let mut next_index = contents.fold.next_index();
         let snapshot = contents.fold.into_snapshot();
         let snapshot =
             snapshot.map_err(|reason| read::corrupt(path, bytes, contents.good_len, reason))?;
+        if let Some(draft) = draft
+            && let Some(len) = draft.put_in_place(&snapshot)?
+        {
+            tail = Tail {
+                exists: true,
+                good_len: len,
+                ..Tail::default()
+            };
+            next_index += 1;
+        }
         Ok(Self {
             snapshot,
             next_index,

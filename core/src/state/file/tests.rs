@@ -415,3 +415,94 @@ async fn readers_neither_wait_nor_lock() {
         "{error}"
     );
 }
+
+/// A log of more than a megabyte that comes to one small object, and something that this version
+/// does not know.
+fn write_long_log(path: &Path) {
+    let initial = r#"{"_type":"nixopsState","version":1,"resources":{},"deployments":{},"intents":{},"more":1.50}"#;
+    let mut log = format!(
+        "{{\"index\":0,\"meta\":{{\"event\":\"initialize\"}},\"patch\":[{{\"op\":\"add\",\"path\":\"\",\"value\":{initial}}}]}}\n"
+    );
+    let filler = "x".repeat(1000);
+    for index in 1..1200 {
+        let object =
+            json!({ "type": "file", "inputProperties": { "name": format!("{index}{filler}") } });
+        let patch = json!([{ "op": "add", "path": "/resources/a", "value": object }]);
+        let meta = json!({ "event": "found", "member": "a" });
+        let event = json!({ "index": index, "meta": meta, "patch": patch });
+        log.push_str(&format!("{event}\n"));
+    }
+    std::fs::write(path, log).expect("written");
+}
+
+fn lines(path: &Path) -> usize {
+    let text = std::fs::read_to_string(path).expect("readable");
+    text.lines().count()
+}
+
+#[tokio::test]
+async fn a_long_log_is_compacted_by_who_is_to_write_and_goes_on() {
+    let (directory, path) = scratch();
+    write_long_log(&path);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
+    let (before, _) = read(&path);
+    assert_eq!(lines(&path), 1200, "readers change nothing");
+
+    let store = open(&path);
+    assert_eq!(lines(&path), 1);
+    assert_eq!(store.snapshot(), before);
+    put(&store, "b", 1).await.expect("written");
+    store.close().await.expect("closed");
+
+    let text = std::fs::read_to_string(&path).expect("readable");
+    let indexes: Vec<_> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["index"].clone())
+        .collect();
+    assert_eq!(indexes, [1200, 1201]);
+    assert!(text.contains(r#""more":1.50"#), "what is not known is kept");
+    let (after, warnings) = read(&path);
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(
+        after.object(&samples::path("a")),
+        before.object(&samples::path("a"))
+    );
+    assert!(after.object(&samples::path("b")).is_some());
+    let mode = std::fs::metadata(&path)
+        .expect("there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+    let names = std::fs::read_dir(directory.path()).expect("a folder");
+    assert_eq!(names.count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn who_is_killed_before_the_new_log_has_its_name_leaves_the_old_one() {
+    let (_directory, path) = scratch();
+    write_long_log(&path);
+    let (before, _) = read(&path);
+    let draft = log::beside(&path, ".compact");
+    std::fs::write(&draft, "{\"index\":1200,\"me").expect("written");
+    assert_eq!(read(&path).0, before);
+    let store = open(&path);
+    assert_eq!((store.snapshot(), lines(&path)), (before, 1));
+    assert!(!draft.exists());
+}
+
+#[test]
+fn a_log_that_others_know_by_another_name_or_that_is_torn_is_not_compacted() {
+    let (directory, path) = scratch();
+    write_long_log(&path);
+    let other = directory.path().join("other");
+    std::fs::hard_link(&path, &other).expect("linked");
+    drop(open(&path));
+    assert_eq!(lines(&path), 1200);
+
+    std::fs::remove_file(&other).expect("removed");
+    let mut text = std::fs::read_to_string(&path).expect("readable");
+    text.push_str("{\"index\":1200,");
+    std::fs::write(&path, text).expect("written");
+    drop(open(&path));
+    assert_eq!(lines(&path), 1201);
+}

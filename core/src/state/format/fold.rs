@@ -1,6 +1,6 @@
 //! [`Fold`]: events, one after another, make a document.
 
-use nixops4_proto::state::Meta;
+use nixops4_proto::state::{Event, FORMAT_VERSION, Meta};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -91,6 +91,39 @@ impl<'a> Fold<'a> {
     /// What the events made; `null` without any.
     pub fn document(&self) -> Json {
         self.document.to_json()
+    }
+
+    /// How long the text of the document is.
+    pub fn document_len(&self) -> usize {
+        self.document.len()
+    }
+
+    /// One event, as a line, that makes the document by itself; `None` for a document of an earlier
+    /// version, whose writers may not expect it.
+    ///
+    /// It counts on where the events before it ended, so that what continued those continues it.
+    pub fn compacted(&self, time: String) -> Option<String> {
+        if self.version != FORMAT_VERSION {
+            return None;
+        }
+        let meta = Meta {
+            time,
+            event: Some("compact".to_owned()),
+            ..Meta::default()
+        };
+        let head = Event {
+            index: self.next_index,
+            meta,
+            patch: Vec::new(),
+        };
+        let head = events::line(&head);
+        let head = head.strip_suffix("[]}\n")?;
+        let mut line = String::with_capacity(head.len() + self.document_len() + 64);
+        line.push_str(head);
+        line.push_str(r#"[{"op":"add","path":"","value":"#);
+        self.document.write(&mut line);
+        line.push_str("}]}\n");
+        Some(line)
     }
 
     /// The same, in Rust.

@@ -89,7 +89,24 @@ impl<'a> Node<'a> {
         serde_json::from_str(&self.text()).unwrap_or_default()
     }
 
-    fn write(&self, text: &mut String) {
+    /// How long its text is.
+    pub fn len(&self) -> usize {
+        let separators = |count: usize| count.saturating_sub(1) + 2;
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(parts) => {
+                separators(parts.len()) + parts.iter().map(Self::len).sum::<usize>()
+            }
+            Self::Object(parts) => {
+                let name = |name: &String| Json::from(name.as_str()).to_string().len();
+                let part = |(key, part): (&String, &Self)| name(key) + 1 + part.len();
+                separators(parts.len()) + parts.iter().map(part).sum::<usize>()
+            }
+        }
+    }
+
+    /// Appends its text.
+    pub fn write(&self, text: &mut String) {
         match self {
             Self::Text(part) => text.push_str(part),
             Self::List(parts) => {

@@ -26,8 +26,10 @@ use nixops4_core::evaluate::{Evaluate, EvaluateError, WalkSender};
 use nixops4_core::value::{Kind, Provenance, RefTable, Value};
 use nixops4_core::{AttrPath, MemberPath, OutputRef};
 use nixops4_proto::evaluator::{
-    Component, ComponentKind, Composite, Eval, EvalError, Load, Locate, Position, ProviderInstance,
-    ProviderProgram, Resource, ResourceOutputs, StateChoice, Subject, Walk, WalkItem,
+    Component, ComponentKind, Composite, Configure, DescribeOperation, Eval, EvalError,
+    ListOperations, ListProviders, Load, Locate, OperationDescription, OperationHead,
+    OperationsListed, Position, ProviderInstance, ProviderLimits, ProviderProgram, ProvidersListed,
+    Resource, ResourceOutputs, StateChoice, Subject, Walk, WalkItem,
 };
 
 use parse::{Declared, Deployment, Expr};
@@ -364,6 +366,7 @@ impl View<'_> {
             },
             config: refs.tree(&config),
             refs: refs.table,
+            limits: ProviderLimits::default(),
             position: None,
         }
     }
@@ -497,11 +500,42 @@ impl Evaluate for FakeEvaluator {
                     position
                 })
             }
-            Subject::ProviderConfig(_) => None,
+            Subject::ProviderConfig(_) | Subject::Operation(_) => None,
         })
     }
 
-    async fn eval(&self, _: Eval) -> Result<String, EvaluateError> {
+    async fn providers(&self, _: ListProviders) -> Result<ProvidersListed, EvaluateError> {
+        self.alive().map(|_| Default::default())
+    }
+
+    async fn operations(
+        &self,
+        _: ListOperations,
+    ) -> Result<(Vec<OperationHead>, OperationsListed), EvaluateError> {
+        self.alive().map(|_| Default::default())
+    }
+
+    async fn operation(
+        &self,
+        ask: DescribeOperation,
+    ) -> Result<OperationDescription, EvaluateError> {
+        let text = format!("there is no operation `{}`", ask.name);
+        Err(EvaluateError::Eval(boxed("missingAttribute", text)))
+    }
+
+    async fn configure(&self, _: Configure) -> Result<(), EvaluateError> {
+        self.alive().map(|_| ())
+    }
+
+    async fn cancel(&self) -> Result<(), EvaluateError> {
+        self.alive().map(|_| ())
+    }
+
+    async fn eval(
+        &self,
+        _: Eval,
+        _: tokio::sync::mpsc::UnboundedSender<String>,
+    ) -> Result<(), EvaluateError> {
         Err(EvaluateError::Protocol(
             "the fake evaluates deployments only".into(),
         ))

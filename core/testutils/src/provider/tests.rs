@@ -39,6 +39,7 @@ async fn apply(
         inputs,
         stateful: true,
         change,
+        progress: Default::default(),
     })
     .await
 }

@@ -12,6 +12,8 @@ pub struct Evaluator {
     requests: Option<ChildStdin>,
     answers: Option<BufReader<ChildStdout>>,
     dir: tempfile::TempDir,
+    /// Where it keeps what it fetches.
+    _cache: tempfile::TempDir,
     last_id: u64,
 }
 
@@ -32,8 +34,10 @@ impl Evaluator {
             std::fs::create_dir_all(path.parent().expect("parent")).expect("folder");
             std::fs::write(path, text).expect("file");
         }
+        let cache = tempfile::tempdir().expect("folder");
         let mut child = Command::new(env!("CARGO_BIN_EXE_nixops4-eval"))
             .env_remove("NIX_PATH")
+            .env("XDG_CACHE_HOME", cache.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -46,6 +50,7 @@ impl Evaluator {
             requests,
             answers,
             dir,
+            _cache: cache,
             last_id: 0,
         };
         evaluator.ok("hello", json!({ "protocolVersions": [1] }));
@@ -85,6 +90,26 @@ impl Evaluator {
         self.answer()
     }
 
+    /// The next line, whatever it says.
+    pub fn line(&mut self) -> Value {
+        let mut line = String::new();
+        let answers = self.answers.as_mut().expect("open");
+        answers.read_line(&mut line).expect("a line");
+        serde_json::from_str(&line).expect("JSON")
+    }
+
+    /// What the evaluator asks back; items before that are passed over.
+    pub fn call(&mut self) -> Value {
+        loop {
+            let mut line = self.line();
+            if let Some(call) = line.get_mut("call") {
+                return call.take();
+            }
+            let on_the_way = line.get("item").or(line.get("trace"));
+            assert!(on_the_way.is_some(), "{line}");
+        }
+    }
+
     /// The next answer.
     pub fn answer(&mut self) -> Answer {
         let mut items = Vec::new();
@@ -95,6 +120,8 @@ impl Evaluator {
             let mut reply: Value = serde_json::from_str(&line).expect("JSON");
             if let Some(item) = reply.get_mut("item") {
                 items.push(item.take());
+            } else if reply.get("trace").is_some() {
+                // What is said on the way is no part of the answer.
             } else if let Some(error) = reply.get_mut("error") {
                 let end = Err(error.take());
                 return Answer { items, end };

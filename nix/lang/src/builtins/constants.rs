@@ -52,7 +52,9 @@ fn unavailable(name: &str) -> crate::error::EvalError {
 }
 
 fn nix_path(evaluator: &mut Evaluator, _: &Value) -> Eval {
-    let entries = evaluator.options().search_path.clone();
+    let mut entries = evaluator.options().search_path.clone();
+    // What ships with the program is found, but is no entry that anyone made.
+    entries.retain(|(_, path)| !evaluator.embedded.keys().any(|file| file.starts_with(path)));
     let entry = |(prefix, path): (String, std::path::PathBuf)| {
         let fields = [
             ("prefix", Value::string(prefix)),

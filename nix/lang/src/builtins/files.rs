@@ -10,7 +10,7 @@ use crate::{
     host::FileType,
     position::{Pos, Span},
     symbol::known,
-    value::{Attr, Attrs, ContextElement, Str, Value},
+    value::{Attr, Attrs, Str, Value},
 };
 
 pub(super) const TABLE: &Table = &[
@@ -39,20 +39,10 @@ impl Evaluator {
             return Err(EvalError::new(ErrorKind::Value, message));
         }
         let path = crate::path::normalise(&shown);
-        let elements = text
-            .context()
-            .into_iter()
-            .flat_map(|context| context.iter());
-        for element in elements {
-            if let ContextElement::Built { derivation, output } = element {
-                let hint = format!("It is the output '{output}' of '{derivation}'.");
-                return self
-                    .host
-                    .realise(&path)
-                    .map_err(|error| EvalError::from(error).hint(hint));
-            }
+        match text.context() {
+            Some(context) => self.realised(&path, context),
+            None => Ok(PathBuf::from(path)),
         }
-        Ok(PathBuf::from(path))
     }
 }
 
@@ -131,7 +121,7 @@ fn path_exists(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let path = evaluator.path_of(&value)?;
     let exists = match evaluator.file_type(&path)? {
         Some(FileType::Symlink) if wants_directory => {
-            let target = evaluator.host().resolve_links(&path);
+            let target = evaluator.resolve_links(&path);
             target.is_ok_and(|target| is_directory(evaluator, &target))
         }
         Some(FileType::Directory) => true,

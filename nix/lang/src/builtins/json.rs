@@ -31,7 +31,7 @@ impl Evaluator {
         Ok(out.finish()?.to_text().into_owned())
     }
 
-    pub(super) fn json_into(
+    pub(crate) fn json_into(
         &mut self,
         value: &Value,
         copy: bool,

@@ -11,6 +11,7 @@ mod control;
 mod derivations;
 mod fetch;
 mod files;
+mod flakes;
 mod hashes;
 mod json;
 mod lists;
@@ -23,6 +24,8 @@ mod toml;
 mod types;
 mod versions;
 mod xml;
+
+pub(crate) use objects::Source;
 
 use crate::{
     error::EvalError,
@@ -98,6 +101,7 @@ const TABLES: &[&Table] = &[
     derivations::TABLE,
     fetch::TABLE,
     files::TABLE,
+    flakes::TABLE,
     hashes::TABLE,
     json::TABLE,
     lists::TABLE,

@@ -11,6 +11,7 @@ use crate::{
     eval::Eval,
     evaluator::Evaluator,
     host::FileType,
+    object_store::NewContents,
     pure::{
         hash::{Algorithm, Hash},
         nar::{self, FileKind, FileTree, NarError},
@@ -38,7 +39,7 @@ impl From<NarError> for EvalError {
 }
 
 /// What becomes a store object, and how.
-struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     name: String,
     method: Method,
@@ -75,7 +76,11 @@ impl Evaluator {
             }
             _ => Algorithm::Sha256.hash(&self.read_file(&source.path)?),
         };
-        if source.expected.is_some_and(|expected| expected != hash) {
+        if source
+            .expected
+            .as_ref()
+            .is_some_and(|expected| *expected != hash)
+        {
             let path = source.path.display();
             let message =
                 format!("store path mismatch in (possibly filtered) path added from '{path}'");
@@ -89,7 +94,22 @@ impl Evaluator {
             self.store
                 .add_copy(&source.path, &source.name, stored.clone());
         }
+        self.store.add_source(stored.clone(), source);
         Ok(stored)
+    }
+
+    /// What a source is made of, for a store.
+    pub(crate) fn archived(&mut self, source: &Source) -> Eval<NewContents> {
+        if source.method != Method::Recursive {
+            return Ok(NewContents::File(self.read_file(&source.path)?));
+        }
+        let mut archive = Vec::new();
+        let mut tree = HostTree {
+            evaluator: self,
+            filter: source.filter.as_ref(),
+        };
+        nar::write_nar(&mut tree, &source.path, &mut archive)?;
+        Ok(NewContents::Archive(archive))
     }
 
     /// A store path as a string that refers to it.
@@ -259,7 +279,9 @@ fn to_file(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         .store
         .dir
         .text(&name, text.as_bytes(), &references)?;
-    evaluator.store.add_text(path.clone(), text.as_bytes());
+    evaluator
+        .store
+        .add_text(path.clone(), text.as_bytes(), references);
     Ok(evaluator.store_path_value(&path))
 }
 
@@ -272,6 +294,7 @@ fn store_path(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let path = evaluator.path_of(&args[0])?.display().to_string();
     let (object, _) = evaluator.store.dir.split(&path)?;
     let full = evaluator.store.dir.print(&object);
+    evaluator.check_in_store(Path::new(&full))?;
     let context = Context::from([ContextElement::Opaque(full.into())]);
     Ok(Value::String(Str::with_context(path, context)))
 }

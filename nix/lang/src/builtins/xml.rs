@@ -7,6 +7,7 @@ use crate::{
     compile::ir::Lambda,
     eval::{Eval, StringBuilder},
     evaluator::Evaluator,
+    position::{Location, Pos, Span},
     pure::{number::float_general, xml::XmlWriter},
     stack::grow_stack,
     symbol::{Symbol, known},
@@ -16,15 +17,26 @@ use crate::{
 pub(super) const TABLE: &Table = &[Builtin::new("toXML", 1, 1, to_xml)];
 
 fn to_xml(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
-    let mut document = Document {
-        xml: XmlWriter::new(),
-        context: StringBuilder::default(),
-        derivations: BTreeSet::new(),
-    };
-    document.xml.open("expr", &[]);
-    document.value(evaluator, &args[0])?;
-    document.context.push_bytes(&document.xml.finish());
-    Ok(Value::String(document.context.finish()?))
+    Ok(Value::String(evaluator.xml_of(&args[0], true, false)?))
+}
+
+impl Evaluator {
+    /// A value as XML: `strict` evaluates all of it, `locations` says where attributes and
+    /// functions were written.
+    pub(crate) fn xml_of(&mut self, value: &Value, strict: bool, locations: bool) -> Eval<Str> {
+        let mut document = Document {
+            xml: XmlWriter::new(),
+            context: StringBuilder::default(),
+            derivations: BTreeSet::new(),
+            strict,
+            locations,
+        };
+        document.xml.open("expr", &[]);
+        let value = self.force(value)?;
+        document.value(self, &value)?;
+        document.context.push_bytes(&document.xml.finish());
+        document.context.finish()
+    }
 }
 
 struct Document {
@@ -32,11 +44,17 @@ struct Document {
     context: StringBuilder,
     /// Those already written whole, by their `drvPath`.
     derivations: BTreeSet<Vec<u8>>,
+    strict: bool,
+    locations: bool,
 }
 
 impl Document {
     fn value(&mut self, evaluator: &mut Evaluator, value: &Value) -> Eval<()> {
-        match evaluator.force(value)? {
+        let value = match self.strict {
+            true => evaluator.force(value)?,
+            false => evaluator.at_hand(value).unwrap_or_else(|| value.clone()),
+        };
+        match value {
             Value::Null => self.xml.empty("null", &[]),
             Value::Bool(value) => {
                 self.xml
@@ -79,6 +97,32 @@ impl Document {
         Ok(())
     }
 
+    /// Where something was written, if that is to be said.
+    fn place(&self, evaluator: &Evaluator, pos: Pos) -> Option<Location> {
+        self.locations.then(|| evaluator.locate(Span::at(pos)))?
+    }
+
+    /// Opens an element with a place among its attributes, which come in the order of their names.
+    fn open_at(
+        &mut self,
+        element: &'static str,
+        place: Option<&Location>,
+        attributes: &[(&str, &[u8])],
+    ) {
+        let Some(place) = place else {
+            return self.xml.open(element, attributes);
+        };
+        let (column, line) = (place.column.to_string(), place.line.to_string());
+        let mut all = vec![("column", column.as_bytes()), ("line", line.as_bytes())];
+        all.extend_from_slice(attributes);
+        let path = place
+            .origin
+            .path()
+            .map(|path| path.as_os_str().as_encoded_bytes());
+        all.extend(path.map(|path| ("path", path)));
+        self.xml.open(element, &all);
+    }
+
     fn scalar(&mut self, element: &str, value: &[u8]) {
         self.xml.empty(element, &[("value", value)]);
     }
@@ -94,7 +138,8 @@ impl Document {
         let mut awaiting = None;
         for attr in sorted {
             let name = evaluator.symbols.name(attr.name).clone();
-            self.xml.open("attr", &[("name", name.as_bytes())]);
+            let place = self.place(evaluator, attr.pos);
+            self.open_at("attr", place.as_ref(), &[("name", name.as_bytes())]);
             let written = grow_stack(|| self.value(evaluator, &attr.value));
             evaluator.collect(written, &mut awaiting)?;
             self.xml.close();
@@ -106,9 +151,13 @@ impl Document {
     fn derivation(&mut self, evaluator: &mut Evaluator, attrs: &Attrs) -> Eval<()> {
         let mut text = |name: Symbol| -> Eval<Option<Str>> {
             match attrs.get(name) {
-                Some(attr) => match evaluator.force(&attr.value)? {
-                    Value::String(text) => Ok(Some(text)),
-                    _ => Ok(None),
+                Some(attr) => match (self.strict, evaluator.at_hand(&attr.value)) {
+                    (_, Some(Value::String(text))) => Ok(Some(text)),
+                    (true, _) => match evaluator.force(&attr.value)? {
+                        Value::String(text) => Ok(Some(text)),
+                        _ => Ok(None),
+                    },
+                    (false, _) => Ok(None),
                 },
                 None => Ok(None),
             }
@@ -130,7 +179,8 @@ impl Document {
 
     /// A function that has some of its arguments already.
     fn function(&mut self, evaluator: &Evaluator, lambda: &Lambda, given: usize) {
-        self.xml.open("function", &[]);
+        let place = self.place(evaluator, lambda.span.start);
+        self.open_at("function", place.as_ref(), &[]);
         let name = |symbol: Symbol| evaluator.symbols.name(symbol).as_bytes();
         match (lambda.names.get(given), &lambda.pattern) {
             (None, Some(pattern)) => {

@@ -33,6 +33,10 @@ impl Compiler<'_> {
     fn frame(&mut self, bindings: &Bindings) -> Resolved<Box<[Binding]>> {
         let (sources, extra) = self.sources(bindings, bindings.fields.len() as u32)?;
         let mut slots = Vec::with_capacity(bindings.fields.len() + extra.len());
+        // A variable of the same frame gets a thunk of its own, which makes better messages of what
+        // needs itself; where it is to be exactly as in Nix, only one that is not filled yet, or
+        // that an override may take the place of.
+        let own_thunks = !self.exact() || bindings.find(known::OVERRIDES).is_some();
         for field in &bindings.fields {
             let node = match field.value {
                 ast::FieldValue::Expr(id) => self.named(field.name, id)?,
@@ -42,7 +46,10 @@ impl Compiler<'_> {
                     self.select_from(source, field)
                 }
             };
-            slots.push(binding(node));
+            slots.push(binding(
+                if own_thunks { 0 } else { slots.len() as u32 },
+                node,
+            ));
         }
         slots.extend(extra);
         Ok(slots.into())
@@ -78,11 +85,12 @@ impl Compiler<'_> {
             path,
             default: None,
         }));
-        self.deferred(Node {
+        let node = self.put_off(Node {
             expr,
             span: field.span,
             code: Node::NO_CODE,
-        })
+        });
+        self.deferred(node)
     }
 
     pub(super) fn attrs(&mut self, bindings: &Bindings) -> Resolved<Expr> {
@@ -227,8 +235,9 @@ fn frame_names(bindings: &Bindings) -> Names {
     )
 }
 
-fn binding(node: Node) -> Binding {
-    let forward = matches!(node.expr, Expr::Local(_));
+/// Slots are filled in order. Variables of slots from `first` on get a thunk of their own.
+fn binding(first: u32, node: Node) -> Binding {
+    let forward = matches!(node.expr, Expr::Local(slot) if slot >= first);
     Binding { node, forward }
 }
 

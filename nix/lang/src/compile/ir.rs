@@ -68,6 +68,8 @@ pub(crate) enum Expr {
     PathTemplate(&'static [Node]),
     SearchPath(&'static str),
     CurrentPosition,
+    /// What is put off even where doing it at once costs less.
+    Later(&'static Node),
 }
 
 pub(crate) struct FromWith {

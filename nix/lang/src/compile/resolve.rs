@@ -28,6 +28,8 @@ pub(crate) struct Context<'a> {
     /// What relative paths are relative to.
     pub(crate) base_dir: &'a Path,
     pub(crate) home_dir: Option<&'a Path>,
+    /// Whether exactly what Nix puts off is put off.
+    pub(crate) exact: bool,
 }
 
 pub(super) type Resolved<T> = Result<T, EvalError>;
@@ -90,7 +92,31 @@ impl Compiler<'_> {
     /// Code a thunk may be made of.
     pub(super) fn later(&mut self, id: Id) -> Resolved<Node> {
         let node = self.now(id)?;
+        let node = match self.kind(id) {
+            Kind::Int(_) | Kind::Float(_) | Kind::Text(_) | Kind::Path(_) | Kind::Variable(_) => {
+                node
+            }
+            Kind::List(items) if items.is_empty() => node,
+            _ => self.put_off(node),
+        };
         Ok(self.deferred(node))
+    }
+
+    /// Whether exactly what Nix puts off is put off.
+    pub(super) fn exact(&self) -> bool {
+        self.context.exact
+    }
+
+    /// Code that is not evaluated before someone asks, if that is to be exactly so.
+    pub(super) fn put_off(&self, node: Node) -> Node {
+        if !self.context.exact {
+            return node;
+        }
+        Node {
+            span: node.span,
+            code: Node::NO_CODE,
+            expr: Expr::Later(leak(node)),
+        }
     }
 
     /// Makes a node one that thunks can be made of.

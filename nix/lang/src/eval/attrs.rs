@@ -136,7 +136,7 @@ impl Evaluator {
 
     /// `{ file; line; column; }`, or null where the position is not known.
     pub(crate) fn position_value(&mut self, pos: Pos) -> Value {
-        let Some(at) = self.locate(Span::at(pos)) else {
+        let Some(at) = self.files.locate(Span::at(pos)) else {
             return Value::Null;
         };
         // A text that stands in no file has no position that code could use.

@@ -65,7 +65,12 @@ impl Evaluator {
 
     fn run_body(&mut self, lambda: &'static Lambda, env: &Env) -> Eval {
         self.enter()?;
-        let outcome = grow_stack(|| self.eval(&lambda.body, env));
+        let calls = self.calls;
+        let outcome = match self.count_call() {
+            Ok(()) => grow_stack(|| self.eval(&lambda.body, env)),
+            Err(error) => Err(error),
+        };
+        self.calls = calls;
         self.leave();
         match outcome {
             Ok(value) => Ok(value),

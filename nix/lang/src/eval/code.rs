@@ -147,10 +147,12 @@ impl Evaluator {
 
     fn eval_deep(&mut self, node: &'static Node, env: &Env) -> Eval {
         let mut called = None;
+        let calls = self.calls;
         let outcome = self.eval_loop(node, env, &mut called);
         let Some((span, name)) = called else {
             return outcome;
         };
+        self.calls = calls;
         self.leave();
         outcome.map_err(|error| error.frame(span, Doing::Call(name)))
     }
@@ -176,11 +178,13 @@ impl Evaluator {
                             self.enter()?;
                         }
                         *called = Some((node.span, lambda.name));
+                        self.count_call()?;
                         frame = next;
                         env = &frame;
                         node = &lambda.body;
                     }
                 },
+                Expr::Later(inner) => node = inner,
                 Expr::If(nodes) => {
                     node = if self.condition(&nodes[0], env)? {
                         &nodes[1]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::{Eval, call::Next};
 use crate::{
+    compile::ir::CodeId,
     error::{Doing, ErrorKind, EvalError},
     evaluator::Evaluator,
     heap::Ref,
@@ -46,8 +47,7 @@ impl Evaluator {
                 Some(tracked.recipe.clone())
             }
             State::Running => {
-                let message = "infinite recursion encountered";
-                return Err(EvalError::new(ErrorKind::InfiniteRecursion, message));
+                return Err(EvalError::infinite_recursion(thunk.address()));
             }
         };
         let running = unsafe { thunk.replace(State::Running) };
@@ -84,7 +84,10 @@ impl Evaluator {
             unreachable!("the caller has looked");
         };
         let saved = self.accumulator.begin();
-        let outcome = self.nested(|this| this.eval(this.codes[code.0 as usize], &env));
+        let mut outcome = self.nested(|this| this.eval(this.codes[code.0 as usize], &env));
+        if let Err(error) = outcome {
+            outcome = Err(self.told(error, thunk, code));
+        }
         let taint = self.accumulator.end(saved, &mut self.taints);
         thunk.set_taint(taint);
         let state = match &outcome {
@@ -99,9 +102,20 @@ impl Evaluator {
         outcome
     }
 
+    /// The error, with this thunk as part of the circle if that is what it is about.
+    #[cold]
+    fn told(&self, error: EvalError, thunk: &Thunk, code: CodeId) -> EvalError {
+        if error.kind() != ErrorKind::InfiniteRecursion {
+            return error;
+        }
+        let span = self.codes[code.0 as usize].span;
+        error.through(thunk.address(), span, self.files.snippet(span))
+    }
+
     fn run(&mut self, thunk: &Thunk, recipe: Recipe) -> Eval {
         let saved = self.accumulator.begin();
         let outcome = grow_stack(|| self.cook(&recipe));
+        let outcome = outcome.map_err(|error| error.past(thunk.address()));
         let taint = self.accumulator.end(saved, &mut self.taints);
         self.accumulator.add(taint, &mut self.taints);
         thunk.set_taint(taint);
@@ -164,6 +178,26 @@ impl Evaluator {
     #[inline]
     pub(crate) fn leave(&mut self) {
         self.depth -= 1;
+    }
+
+    /// Counts a call, to be taken back by whoever waits for its value.
+    #[inline]
+    pub(crate) fn count_call(&mut self) -> Eval<()> {
+        self.calls += 1;
+        if self.calls <= self.options.max_call_depth {
+            return Ok(());
+        }
+        Err(self.too_many_calls())
+    }
+
+    #[cold]
+    fn too_many_calls(&mut self) -> EvalError {
+        let message = "stack overflow; max-call-depth exceeded";
+        let hint = format!(
+            "{} calls are inside each other; --eval-max-depth allows more",
+            self.options.max_call_depth
+        );
+        EvalError::new(ErrorKind::Limit, message).hint(hint)
     }
 
     #[cold]
@@ -265,7 +299,7 @@ impl Evaluator {
 }
 
 /// What is inside a marked value is marked when it is forced.
-fn mark_inside(marks: Taint, value: Value) -> Value {
+pub(crate) fn mark_inside(marks: Taint, value: Value) -> Value {
     match value {
         Value::List(list) => {
             let items = list.iter().map(|item| lazy_mark(marks, item)).collect();
@@ -317,6 +351,19 @@ pub(crate) fn keep(value: &Value) -> Value {
         return plain.clone();
     }
     value.clone()
+}
+
+/// A value that waits for all of a taint.
+pub(crate) fn lazy_unknown(awaited: Taint) -> Value {
+    let suspend = |evaluator: &mut Evaluator, awaited: &Value| {
+        let Value::Int(awaited) = awaited else {
+            unreachable!("what is awaited is told by number");
+        };
+        let awaited = Taint(*awaited as u32);
+        evaluator.add_taint(awaited);
+        Err(EvalError::suspended(awaited))
+    };
+    lazy_native(suspend, Value::Int(i64::from(awaited.0)))
 }
 
 /// The frame `depth` frames out.

@@ -7,7 +7,10 @@ use std::{
 
 use super::{Eval, code::empty_env};
 use crate::{
-    compile::{self, ir::CodeId},
+    compile::{
+        self,
+        ir::{CodeId, Expr},
+    },
     error::{ErrorKind, EvalError},
     evaluator::Evaluator,
     host::{FileType, HostError, RegularFile},
@@ -16,7 +19,7 @@ use crate::{
     store::Contents,
     symbol::Symbol,
     syntax,
-    value::{Env, Str, Thunk, Value},
+    value::{Env, State, Str, Thunk, Value},
 };
 
 impl From<HostError> for EvalError {
@@ -38,6 +41,36 @@ impl Evaluator {
     ) -> Result<(), EvalError> {
         self.compile(text, Origin::Text(name.into()), base_dir, None)
             .map(|_| ())
+    }
+
+    /// A text as it was understood: what `nix-instantiate --parse` prints.
+    pub fn show_syntax(
+        &mut self,
+        text: &str,
+        name: &str,
+        base_dir: &Path,
+    ) -> Result<String, EvalError> {
+        self.check_syntax(text, name, base_dir)?;
+        // Positions play no part in what is printed, so any will do.
+        let (tree, root) = syntax::parse(text, Pos(1), &mut self.symbols)
+            .map_err(|error| EvalError::new(ErrorKind::Syntax, error.message))?;
+        let home_dir = self.host.home_dir();
+        let shower = syntax::Shower {
+            tree: &tree,
+            symbols: &self.symbols,
+            base_dir,
+            home_dir: home_dir.as_deref(),
+        };
+        Ok(shower.text(root))
+    }
+
+    /// The same for a file.
+    pub fn show_file_syntax(&mut self, path: &Path) -> Result<String, EvalError> {
+        let path = self.source_path(path)?;
+        let text = self.read_source(&path)?;
+        let base = path.parent().unwrap_or(Path::new("/")).to_owned();
+        self.compile(&text, Origin::File(path.clone()), &base, None)?;
+        self.show_syntax(&text, &path.display().to_string(), &base)
     }
 
     /// A text's value, not forced.
@@ -90,6 +123,26 @@ impl Evaluator {
         self.eval(self.codes[code.0 as usize], &scope)
     }
 
+    /// Forces a value that was written as a literal: a set without computed names, a list, a
+    /// function, a plain string or number. Nothing else is evaluated.
+    pub fn force_literal(&mut self, value: &Value) -> Result<Value, EvalError> {
+        if let Value::Thunk(thunk) = value
+            && let State::Pending(_) = thunk.state()
+        {
+            let node = self.codes[thunk.code().0 as usize];
+            let literal = match &node.expr {
+                Expr::Attrs(attrs) => attrs.dynamic.is_empty() && attrs.overrides.is_none(),
+                Expr::List(_) | Expr::Lambda(_) | Expr::Const(_) => true,
+                _ => false,
+            };
+            if !literal {
+                let message = "a literal is expected, not something to be computed";
+                return Err(EvalError::new(ErrorKind::Value, message).at(node.span));
+            }
+        }
+        self.force(value)
+    }
+
     fn compile(
         &mut self,
         text: &str,
@@ -116,6 +169,7 @@ impl Evaluator {
             globals: &self.globals,
             base_dir,
             home_dir: home_dir.as_deref(),
+            exact: self.options.exact_laziness,
         };
         compile::compile(&tree, root, scope, context)
     }
@@ -139,7 +193,7 @@ impl Evaluator {
         for _ in 0..MAX_LINKS {
             match self.file_type(&path)? {
                 Some(FileType::Directory) => path.push("default.nix"),
-                Some(FileType::Symlink) => path = self.host.resolve_links(&path)?,
+                Some(FileType::Symlink) => path = self.resolve_links(&path)?,
                 _ => return Ok(path),
             }
         }
@@ -168,7 +222,10 @@ impl Evaluator {
         }
         match self.store.contents(path) {
             Some(Contents::Text(text)) => Ok(text.to_vec()),
-            Some(Contents::At(path)) => Ok(self.host.read_file(&path)?),
+            Some(Contents::At(at)) => {
+                let bytes = self.host.read_file(&at);
+                bytes.map_err(|error| self.missing(path, error))
+            }
             None => Ok(self.host.read_file(path)?),
         }
     }
@@ -193,7 +250,10 @@ impl Evaluator {
         }
         if names.is_empty() {
             return match self.store.contents(path) {
-                Some(Contents::At(path)) => Ok(self.host.read_dir(&path)?),
+                Some(Contents::At(at)) => {
+                    let names = self.host.read_dir(&at);
+                    names.map_err(|error| self.missing(path, error))
+                }
                 _ => Ok(self.host.read_dir(path)?),
             };
         }

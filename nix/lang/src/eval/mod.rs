@@ -13,7 +13,7 @@ mod operators;
 pub(crate) use attrs::attrs_value;
 pub(crate) use code::scope_env;
 pub(crate) use coerce::{Coercion, StringBuilder};
-pub(crate) use force::{lazy_apply2, lazy_mark, lazy_native};
+pub(crate) use force::{lazy_apply2, lazy_mark, lazy_native, lazy_unknown, mark_inside};
 pub(crate) use operators::Arithmetic;
 
 use crate::{error::EvalError, evaluator::Evaluator, value::Value};

@@ -7,11 +7,13 @@
 pub(crate) mod ast;
 mod lexer;
 mod parser;
+mod show;
 mod strings;
 #[cfg(test)]
 mod yardstick;
 
 pub(crate) use parser::parse;
+pub(crate) use show::Shower;
 
 /// Text that is not Nix, with the byte range at fault.
 pub(crate) struct SyntaxError {

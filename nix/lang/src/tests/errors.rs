@@ -95,6 +95,28 @@ fn infinite_recursion_says_where() {
         text.starts_with("error: infinite recursion encountered\n    at «test»:2:9"),
         "{text}"
     );
+    // The circle is told from where it was noticed back to where it began, and no further.
+    let notes = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.starts_with("  … which"));
+        lines.map(|line| line.trim().to_owned()).collect()
+    };
+    assert_eq!(
+        notes(&text),
+        [
+            "… which `a` needs",
+            "… which `b + 1` needs: this is where the circle closes"
+        ]
+    );
+    let text = rendered(
+        "let x = [ (y.a + 1) ];\n    y.a = builtins.head x; in { z = \"${toString y.a}\"; }.z",
+    );
+    assert_eq!(
+        notes(&text),
+        [
+            "… which `y.a + 1` needs",
+            "… which `builtins.head x` needs: this is where the circle closes"
+        ]
+    );
 }
 
 #[test]

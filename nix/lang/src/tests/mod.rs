@@ -2,6 +2,7 @@
 
 mod builtins;
 mod errors;
+mod foreign;
 mod hostile;
 mod incremental;
 mod language;

@@ -2,7 +2,7 @@
 //! made them.
 
 use super::{check, evaluator, outcome, with_files};
-use crate::ExternalValue;
+use crate::{Evaluator, ExternalValue, MemoryHost, MemoryStore, Options};
 
 const PLAIN: &str = "derivation { name = \"x\"; system = \"s\"; builder = \"/b\"; }";
 
@@ -45,7 +45,10 @@ fn only_realising_needs_a_store() {
     let fetched = message("builtins.fetchurl \"https://example.org/x.tar\"");
     assert!(fetched.contains("https://example.org/x.tar"), "{fetched}");
     let git = message("builtins.fetchGit { url = \"https://example.org/x.git\"; }");
-    assert!(git.contains("'builtins.fetchGit' has to fetch"), "{git}");
+    assert!(
+        git.contains("'builtins.fetchGit' of 'https://example.org/x.git' needs"),
+        "{git}"
+    );
 }
 
 #[test]
@@ -87,4 +90,28 @@ fn a_derivation_waits_for_all_unknown_attributes() {
             .starts_with("/nix/store/")
     );
     assert_eq!(evaluator.taint_sources(taint).count(), 2);
+}
+
+#[test]
+fn what_derivations_make_can_be_imported_where_there_is_a_store() {
+    let mut host = MemoryHost::new([("/dir/f", "file")]);
+    host.store = Some(MemoryStore::building(|derivation, output| {
+        assert!(derivation.starts_with("Derive("), "{derivation}");
+        Ok(format!("{{ made = \"{output}\"; }}").into_bytes())
+    }));
+    let mut evaluator = Evaluator::new(Box::new(host), Options::default());
+    let outer = format!(
+        "derivation {{ name = \"y\"; system = \"s\"; builder = \"/b\"; args = [ ({PLAIN}) ./f \
+         (builtins.toFile \"t\" \"refers to ${{builtins.toFile \"u\" \"\"}}\") ]; }}"
+    );
+    // A store in memory refuses what refers to something that it has not.
+    let shown = outcome(&mut evaluator, &format!("(import ({outer})).made"));
+    assert_eq!(shown.expect("built"), "\"out\"");
+    let floating = "derivation { name = \"z\"; system = \"s\"; builder = \"/b\"; __contentAddressed = true; \
+                    outputHashMode = \"recursive\"; outputHashAlgo = \"sha256\"; }";
+    let shown = outcome(
+        &mut evaluator,
+        &format!("(import \"${{{floating}}}\").made"),
+    );
+    assert_eq!(shown.expect("built"), "\"out\"");
 }

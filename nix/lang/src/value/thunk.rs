@@ -150,6 +150,14 @@ impl Thunk {
         CodeId(self.0.tag())
     }
 
+    /// The code that a thunk is going to run, as long as it has not.
+    pub(crate) fn pending_code(&self) -> Option<CodeId> {
+        match self.state() {
+            State::Pending(_) => Some(self.code()),
+            _ => None,
+        }
+    }
+
     /// A cell for one item of a batch.
     #[inline]
     pub(crate) fn item(batch: &Ref<Batch>, index: u32) -> Thunk {
@@ -203,6 +211,11 @@ impl Thunk {
             State::Done(value) if self.taint() == Taint::NONE => Some(value),
             _ => None,
         }
+    }
+
+    /// Tells this cell apart from all others that live.
+    pub(crate) fn address(&self) -> usize {
+        self.0.address()
     }
 
     /// Whether both are the same cell.

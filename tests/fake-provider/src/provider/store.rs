@@ -53,6 +53,11 @@ impl Store {
         let Some(path) = &self.path else {
             return work(&mut world);
         };
+        // Other processes may have the same world. The lock goes with the file's handle.
+        let lock = std::fs::File::create(path.with_extension("lock"));
+        if let Err(e) = lock.as_ref().map_or(Ok(()), std::fs::File::lock) {
+            eprintln!("[ERROR] {}: {e}", path.display());
+        }
         let text = std::fs::read(path).unwrap_or_default();
         *world = serde_json::from_slice(&text).unwrap_or_default();
         let result = work(&mut world);

@@ -1,6 +1,6 @@
 //! The life of a resource, in both protocols, with a plugin that does what it should.
 
-use nixops4_core::provider::{ImportRequest, Mode, ReadDataRequest};
+use nixops4_core::provider::{Identifier, ImportRequest, Mode, ReadDataRequest};
 
 use super::*;
 
@@ -242,13 +242,14 @@ async fn existing_objects_are_imported() {
     let (_fake, instance) = good(json!({})).await;
     let inputs = plain(json!({ "name": "a" }));
     let state = create(&instance, &inputs).await;
-    let import = |id| ImportRequest {
+    let import = |object| ImportRequest {
         type_name: THING,
-        id,
+        object,
         inputs: &inputs,
     };
+    let [there, absent] = ["thing-1", "thing-9"].map(|id| Identifier::Id(id.to_owned()));
     let imported = instance
-        .import(import("thing-1"))
+        .import(import(&there))
         .await
         .expect("imported")
         .value;
@@ -263,7 +264,7 @@ async fn existing_objects_are_imported() {
         plan(&instance, Some(&imported), &inputs).await.action,
         Action::NoOp
     );
-    let missing = failed(instance.import(import("thing-9")).await);
+    let missing = failed(instance.import(import(&absent)).await);
     assert_eq!(
         missing,
         "No such thing: There is no thing with the id \"thing-9\"."
@@ -272,7 +273,7 @@ async fn existing_objects_are_imported() {
         let fake = Fake::new(json!({ "imported": count }));
         let instance = fake.configured().await;
         create(&instance, &inputs).await;
-        let error = failed(instance.import(import("thing-1")).await);
+        let error = failed(instance.import(import(&there)).await);
         let expected =
             format!("importing the fake_thing \"thing-1\" gave {count} objects instead of one");
         assert_eq!(error, expected);

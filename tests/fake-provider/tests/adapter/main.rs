@@ -4,10 +4,10 @@ mod contract;
 mod faults;
 mod life;
 mod native;
+mod processes;
 mod schema;
 mod stored;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use nixops4_core::AttrPath;
@@ -40,8 +40,6 @@ impl Fake {
     fn options(&self) -> PluginOptions {
         let file = |name: &str| self.dir.path().join(name).into_os_string();
         PluginOptions {
-            name: "fake".to_owned(),
-            executable: PathBuf::from(env!("CARGO_BIN_EXE_fake-provider")),
             env: vec![
                 (
                     "FAKE_PROVIDER_SCRIPT".into(),
@@ -51,6 +49,7 @@ impl Fake {
                 ("FAKE_PROVIDER_STORE".into(), file("store")),
             ],
             cache_dir: Some(self.dir.path().join("cache")),
+            ..PluginOptions::new("fake", env!("CARGO_BIN_EXE_fake-provider"))
         }
     }
 
@@ -151,6 +150,7 @@ async fn try_apply(
             inputs,
             stateful: true,
             change,
+            progress: Default::default(),
         })
         .await
 }

@@ -57,6 +57,10 @@ fn handle(script: &Script, request: &Json) {
         .or_else(|| script.on.get(method));
     for act in acts.into_iter().flatten() {
         match act {
+            Act::Tell(message) => {
+                let log = json!({ "level": "info", "message": message, "request": id });
+                say(&json!({ "log": log }).to_string());
+            }
             Act::Silent => return,
             Act::Fail(error) => return say(&json!({ "id": id, "error": error }).to_string()),
             Act::Raw(line) => return say(&line.replace("ID", &id.to_string())),
@@ -145,8 +149,21 @@ fn answer(script: &Script, method: &str, params: &Json) -> Result<Json, Json> {
             let key = params["inputs"]["key"].as_str().unwrap_or_default();
             json!({ "outputs": { "value": format!("value of {key}") } })
         }
+        "callFunction" => call(&params["name"], &params["arguments"])?,
         other => return Err(json!({ "message": format!("there is no method {other}") })),
     })
+}
+
+fn call(name: &Json, arguments: &Json) -> Result<Json, Json> {
+    let text = |index: usize| arguments[index].as_str().unwrap_or_default();
+    match name.as_str() {
+        Some("shout") if text(0).is_empty() => {
+            Err(json!({ "message": "there is nothing to shout", "path": [0] }))
+        }
+        Some("shout") => Ok(json!({ "value": text(0).to_uppercase() })),
+        Some("first") => Ok(json!({ "value": arguments[0] })),
+        _ => Err(json!({ "message": "there is no such function" })),
+    }
 }
 
 fn describe(script: &Script) -> Json {
@@ -176,6 +193,10 @@ fn describe(script: &Script) -> Json {
             "inputs": { "key": { "type": "string", "required": true } },
             "outputs": { "value": { "type": "string" } },
         } },
+        "functions": {
+            "shout": { "parameters": [{ "name": "text", "type": "string" }] },
+            "first": { "variadic": { "name": "any", "allowNull": true, "allowUnknown": true } },
+        },
     })
 }
 

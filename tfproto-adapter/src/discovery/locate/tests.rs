@@ -61,7 +61,20 @@ impl World {
             source: SourceSpec::parse(source).expect("a source"),
             constraints: Constraints::parse(version).expect("constraints"),
         };
-        locate(&request, &self.environment())
+        let lock = LockFile::load(&self.path("project")).expect("a lock file, or none");
+        locate(&request, &self.environment(), lock.as_ref())
+    }
+
+    fn lock(&self, address: &str, version: &str, hashes: &[&PackageHash]) {
+        let hashes: Vec<_> = hashes
+            .iter()
+            .map(|hash| format!("{:?}", hash.as_str()))
+            .collect();
+        let hashes = hashes.join(", ");
+        let text = format!(
+            "provider \"{address}\" {{\n version = \"{version}\"\n hashes = [{hashes}]\n}}\n"
+        );
+        self.file("project/.terraform.lock.hcl", 0o644, text.as_bytes());
     }
 
     fn found(&self, source: &str, version: &str) -> String {
@@ -231,9 +244,9 @@ fn configured_mirrors_replace_the_implied_ones() {
         world.error("example.com/acme/z", ">= 1"),
         "no plugin found for provider example.com/acme/z, version >= 1.0.0, on linux_amd64; tried:\n  \
          example.com/acme/z in filesystem mirror ~/own: has nothing of it\n  \
-         example.com/acme/z in its registry: not asked: plugins are looked for on this machine only\n\
-         hint: put the plugin into one of these mirrors (`tofu providers mirror DIR` fills one), name a \
-         mirror in ~/.tofurc, or set `executable`"
+         example.com/acme/z in its registry: not asked: only `nixops4 providers install` uses the network\n  \
+         example.com/acme/z in the installed plugins ~/.cache/nixops4/providers: has nothing of it\n\
+         hint: `nixops4 providers install` fetches it from its registry or a mirror; or set `executable`"
     );
     assert!(
         world
@@ -287,6 +300,101 @@ fn a_broken_package_is_named() {
     let error = world.error("acme/x", "");
     assert!(
         error.ends_with("terraform-provider-x.exe is not executable (chmod +x may be missing)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_locked_version_and_content_win() {
+    let world = World::new();
+    world.unpacked(HOME_MIRROR, TERRAFORM, "1.0.0", "linux_amd64");
+    world.unpacked(HOME_MIRROR, TOFU, "2.0.0", "linux_amd64");
+    let package = world.path(&format!("{HOME_MIRROR}/{TERRAFORM}/1.0.0/linux_amd64"));
+    let hash = PackageHash::of_directory(&package, None).expect("a hash");
+    let other = PackageHash::parse("h1:other").expect("a hash");
+    world.lock(TERRAFORM, "1.0.0", &[&hash, &other]);
+    assert!(
+        world
+            .found("acme/x", "")
+            .starts_with(&format!("{TERRAFORM} 1.0.0 "))
+    );
+    assert_eq!(
+        world.error("acme/x", "~> 2.0"),
+        "provider acme/x is locked at 1.0.0, but ~> 2.0 is asked for\n\
+         hint: `nixops4 providers install --upgrade` locks another version"
+    );
+    assert_eq!(
+        world.error("acme/y", ""),
+        "provider acme/y is not in the lock file\nhint: `nixops4 providers install` locks it"
+    );
+    world.lock(TERRAFORM, "1.0.0", &[&other]);
+    let error = world.error("acme/x", "");
+    assert!(
+        error.contains("plugins: has 1.0.0, but its hash is not in the lock file\n"),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: if this 1.0.0 is what you want, `nixops4 providers lock`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn archives_are_checked_as_they_are_and_by_their_content() {
+    let world = World::new();
+    let entries = [("terraform-provider-x_v1.0.0", 0o755)];
+    world.packed(HOME_MIRROR, TOFU, "1.0.0", &entries);
+    let name = format!("{HOME_MIRROR}/{TOFU}/terraform-provider-x_1.0.0_linux_amd64.zip");
+    let archive = world.path(&name);
+    for hash in [
+        PackageHash::of_archive(&archive).expect("a hash"),
+        PackageHash::of_archive_content(&archive).expect("a hash"),
+    ] {
+        world.lock(TOFU, "1.0.0", &[&hash]);
+        assert!(world.locate("acme/x", "").is_ok(), "{hash}");
+    }
+}
+
+#[test]
+fn what_was_fetched_is_found_where_no_mirror_has_it() {
+    let world = World::new();
+    let entries = [("terraform-provider-x_v1.0.0", 0o755)];
+    world.packed("fetched", TOFU, "1.0.0", &entries);
+    let archive = world.path(&format!(
+        "fetched/{TOFU}/terraform-provider-x_1.0.0_linux_amd64.zip"
+    ));
+    let source = SourceSpec::parse(TOFU)
+        .expect("a source")
+        .candidates()
+        .remove(0);
+    let store = PluginStore::of(&world.environment()).expect("a store");
+    let platform = Platform::new("linux", "amd64");
+    let stored = store
+        .add_archive(&source, &Version::new(1, 0, 0), &platform, &archive)
+        .expect("stored");
+    let located = world.locate("acme/x", "").expect("a plugin");
+    assert_eq!(
+        (located.origin, &located.package_dir),
+        (Origin::Installed, &stored.dir)
+    );
+    // The archive it came in is enough to recognise it by.
+    world.lock(
+        TOFU,
+        "1.0.0",
+        &[&PackageHash::of_archive(&archive).expect("a hash")],
+    );
+    assert_eq!(
+        world.locate("acme/x", "").expect("a plugin").package_dir,
+        stored.dir
+    );
+    world.lock(
+        TOFU,
+        "1.0.0",
+        &[&PackageHash::parse("zh:00").expect("a hash")],
+    );
+    let error = world.error("acme/x", "");
+    assert!(
+        error.contains("has 1.0.0, but its hash is not in the lock file"),
         "{error}"
     );
 }

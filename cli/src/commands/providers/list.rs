@@ -1,0 +1,195 @@
+//! `nixops4 providers list`: the provider instances that components declare, with the programs
+//! behind them.
+
+use std::path::{Path, PathBuf};
+
+use nixops4_core::MemberPath;
+use nixops4_core::diagnostic::Diagnostics;
+use nixops4_core::evaluate::{Evaluate, from_eval_error};
+use nixops4_proto::evaluator::{ListProviders, ProviderInstance, ProviderProgram};
+use nixops4_tfproto::discovery::Located;
+use nixops4_tfproto::lockfile::LockFile;
+use serde_json::{Map, Value as Json, json};
+
+use super::ListArgs;
+use crate::command_error::CommandError;
+use crate::exit::Exit;
+use crate::programs::Program;
+use crate::session;
+use crate::tools::{Found as PluginFound, Providers, display_name};
+use crate::ui;
+use crate::ui::style::{BOLD, ERROR, paint};
+use crate::ui::value::print_json;
+
+/// A provider instance, as far as it is found.
+struct Listed {
+    name: String,
+    protocol: &'static str,
+    source: Option<String>,
+    constraint: Option<String>,
+    found: Result<Found, Diagnostics>,
+}
+
+/// A program.
+struct Found {
+    path: PathBuf,
+    version: Option<String>,
+    /// Why there.
+    origin: Option<String>,
+    /// Whether the lock file says what it must be.
+    locked: bool,
+}
+
+/// Lists them.
+pub async fn run(args: ListArgs, show_trace: bool) -> Result<Exit, CommandError> {
+    let (evaluator, root) = session::load(&args.root, show_trace).await?;
+    let ask = ListProviders {
+        path: MemberPath::root(),
+    };
+    let told = evaluator.providers(ask).await?;
+    let providers = Providers::new(&root.base);
+    let listed: Vec<_> = told
+        .providers
+        .iter()
+        .map(|instance| look(instance, &providers, &root.base))
+        .collect();
+    match args.json {
+        true => print_json(&listed.iter().map(to_json).collect()),
+        false => print(&listed),
+    }
+    let mut problems = Diagnostics::default();
+    for untold in told.untold {
+        let place = match untold.name {
+            Some(name) => display_name(&format!("{}#{name}", untold.member)),
+            None => format!("what is in {}", untold.member),
+        };
+        match untold.error {
+            Some(error) => problems.push(from_eval_error(&error)),
+            None => anstream::eprintln!("{place} cannot be told before something else exists"),
+        }
+    }
+    let missing = listed.iter().any(|listed| listed.found.is_err());
+    if problems.has_errors() {
+        return Err(problems.into());
+    }
+    Ok(if missing { Exit::Failed } else { Exit::Done })
+}
+
+/// Finds an instance's program, without starting it.
+fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> Listed {
+    let mut listed = Listed {
+        name: display_name(&instance.id),
+        protocol: "native",
+        source: None,
+        constraint: None,
+        found: Err(Diagnostics::default()),
+    };
+    let given = |path: PathBuf| Found {
+        path,
+        version: None,
+        origin: None,
+        locked: false,
+    };
+    listed.found = match &instance.program {
+        ProviderProgram::Local {} => Ok(Found {
+            origin: Some("built in".to_owned()),
+            ..given(Program::LocalProvider.path())
+        }),
+        ProviderProgram::Stdio { executable, .. } => Ok(given(match executable.contains('/') {
+            true => base.join(executable),
+            false => executable.into(),
+        })),
+        ProviderProgram::Tfplugin {
+            executable,
+            source,
+            version,
+        } => {
+            listed.protocol = "tfplugin";
+            listed.source.clone_from(source);
+            listed.constraint.clone_from(version);
+            let attached = source.as_deref().filter(|_| executable.is_none());
+            let attached = attached.and_then(|source| providers.attached(source).ok().flatten());
+            if let Some(attached) = attached {
+                listed.found = Ok(Found {
+                    origin: Some("runs already".to_owned()),
+                    ..given(attached.address.to_string().into())
+                });
+                return listed;
+            }
+            let (source, version) = (source.as_deref(), version.as_deref());
+            let found = match executable {
+                Some(executable) => providers.program_or_package(executable, source, version),
+                None => providers
+                    .locate(source, version)
+                    .map(|located| PluginFound::Package(Box::new(located))),
+            };
+            match found {
+                Ok(PluginFound::Program(path)) => Ok(given(path)),
+                Ok(PluginFound::Package(located)) => Ok(Found {
+                    version: located.version.as_ref().map(ToString::to_string),
+                    origin: Some(located.origin.to_string()),
+                    locked: is_locked(&located, base),
+                    path: located.executable,
+                }),
+                Err(failure) => Err(failure.into_diagnostics()),
+            }
+        }
+    };
+    listed
+}
+
+/// Whether the lock file has hashes of the package.
+fn is_locked(located: &Located, base: &Path) -> bool {
+    let lock = LockFile::load(base).ok().flatten();
+    let locked = lock.as_ref().and_then(|lock| lock.get(&located.source));
+    locked.is_some_and(|locked| !locked.hashes.is_empty())
+}
+
+fn to_json(listed: &Listed) -> Json {
+    let mut fields = Map::new();
+    let mut field = |name: &str, value: Json| {
+        if !value.is_null() {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    field("name", json!(listed.name));
+    field("protocol", json!(listed.protocol));
+    field("source", json!(listed.source));
+    field("constraint", json!(listed.constraint));
+    match &listed.found {
+        Ok(found) => {
+            field("executable", json!(found.path));
+            field("version", json!(found.version));
+            field("origin", json!(found.origin));
+            field("locked", json!(found.locked));
+        }
+        Err(diagnostics) => {
+            let text = diagnostics.0.first().map(ToString::to_string);
+            field("error", json!(text.unwrap_or_default()));
+        }
+    }
+    Json::Object(fields)
+}
+
+fn print(listed: &[Listed]) {
+    for listed in listed {
+        let mut words = vec![paint(BOLD, &listed.name).to_string()];
+        words.extend(listed.source.clone());
+        let found = match &listed.found {
+            Ok(found) => found,
+            Err(diagnostics) => {
+                words.extend(listed.constraint.clone());
+                words.push(paint(ERROR, "not found").to_string());
+                anstream::println!("{}", words.join("  "));
+                anstream::eprint!("{}", ui::diagnostics::render_all(diagnostics));
+                continue;
+            }
+        };
+        words.extend(found.version.clone());
+        words.extend(found.locked.then(|| "locked".to_owned()));
+        words.extend(found.origin.clone());
+        words.push(found.path.display().to_string());
+        words.push(format!("({})", listed.protocol));
+        anstream::println!("{}", words.join("  "));
+    }
+}

@@ -1,0 +1,62 @@
+//! Looking at providers: which there are.
+
+use nixops4_tests::{Sandbox, mirror_plugin, programs};
+
+const DEPLOYMENT: &str = r#"{ providers, ... }: {
+  providers.local = { };
+  providers.fake = { source = "acme/fake"; version = "~> 1.0"; };
+  members.net.providers.greeter = { executable = "./bin/greeter"; };
+}"#;
+
+/// With a plugin in a mirror that is found without being named.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::with_deployment(DEPLOYMENT);
+    // Nothing is started: any program will do.
+    let program = programs().join("nixops4");
+    let mirror = sandbox.path().join("terraform.d/plugins");
+    mirror_plugin(&mirror, "acme/fake", "1.2.0", &program);
+    sandbox
+}
+
+#[test]
+fn all_declared_instances_are_listed_whether_used_or_not() {
+    let sandbox = sandbox();
+    let listed = sandbox.ok(&["providers", "list"]).stdout;
+    let lines: Vec<_> = listed.lines().collect();
+    assert_eq!(lines.len(), 3, "{listed}");
+    assert!(
+        lines[0].starts_with("fake  acme/fake  1.2.0  from the mirror [dir]/terraform.d/plugins"),
+        "{listed}"
+    );
+    assert!(lines[0].ends_with("(tfplugin)"), "{listed}");
+    assert!(lines[1].starts_with("local  built in  "), "{listed}");
+    assert_eq!(lines[2], "net.greeter  [dir]/./bin/greeter  (native)");
+}
+
+#[test]
+fn instances_are_listed_as_json() {
+    let listed = sandbox().ok(&["providers", "list", "--json"]).stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed[0]["name"], "fake");
+    assert_eq!(listed[0]["version"], "1.2.0");
+    assert_eq!(listed[0]["constraint"], "~> 1.0");
+    assert_eq!(listed[0]["locked"], false);
+    assert_eq!(listed[2]["protocol"], "native");
+}
+
+#[test]
+fn what_is_not_found_is_said_beside_the_others() {
+    let sandbox = Sandbox::with_deployment(DEPLOYMENT);
+    let ran = sandbox.run(&["providers", "list"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stdout.contains("fake  acme/fake  ~> 1.0  not found"),
+        "{ran:?}"
+    );
+    assert!(ran.stdout.contains("local  built in"), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("no plugin found for provider acme/fake"),
+        "{ran:?}"
+    );
+}

@@ -1,0 +1,185 @@
+//! Why a plugin could not be fetched, and what the user can do.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use nixops4_tfproto::cliconfig::CliConfigError;
+use nixops4_tfproto::discovery::{
+    Constraints, LocateError, PackageError, Platform, ProviderSource, SourceSpec, Version,
+};
+use nixops4_tfproto::lockfile::LockError;
+
+use crate::http::HttpError;
+
+/// Why one method gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A request failed.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The host has no provider registry.
+    #[error("{host} offers no providers: {reason}")]
+    NoRegistry {
+        /// The host.
+        host: String,
+        /// How that showed.
+        reason: String,
+    },
+    /// The package is not what it should be.
+    #[error("{0}")]
+    Refused(String),
+    /// The package is not signed as it should be.
+    #[error("{reason}")]
+    Signature {
+        /// The registry's host.
+        host: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It speaks a protocol that nobody here understands.
+    #[error("it speaks protocol {0}, and only 5 and 6 are understood")]
+    Protocol(String),
+    /// The configuration does not allow to ask.
+    #[error("{0}")]
+    Configuration(String),
+    /// The package cannot be unpacked or read.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// Why a provider is not installed, locked or mirrored.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// The CLI configuration is unusable.
+    #[error(transparent)]
+    Config(#[from] CliConfigError),
+    /// The lock file is unusable.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// What is on this machine is unusable.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// No certificate authorities, or the like.
+    #[error(transparent)]
+    Client(#[from] HttpError),
+    /// The lock file would have to change, and may not.
+    #[error("the lock file is not up to date: {0}")]
+    OutOfDate(String),
+    /// The version that is locked is not asked for any more.
+    #[error("{provider} is locked at {version}, but {constraints} is asked for")]
+    LockedOtherwise {
+        /// The provider.
+        provider: Box<ProviderSource>,
+        /// The locked version.
+        version: Version,
+        /// What is asked for.
+        constraints: Constraints,
+    },
+    /// There is no place for plugins.
+    #[error("there is no place for plugins: neither XDG_CACHE_HOME nor HOME is set")]
+    NoStore,
+    /// A package was found and is not to be trusted, or cannot be used.
+    #[error("{provider} {version} from {from}")]
+    Fetch {
+        /// The provider.
+        provider: Box<ProviderSource>,
+        /// Its version.
+        version: Version,
+        /// The method.
+        from: String,
+        /// What is wrong.
+        source: Box<FetchError>,
+    },
+    /// No place has it.
+    #[error("{0}")]
+    NotFound(Box<NotFound>),
+    /// A mirror could not be written.
+    #[error("cannot write the mirror {path}")]
+    Mirror {
+        /// The mirror, or a file in it.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Everything that was tried for a provider that was not found.
+#[derive(Debug)]
+pub struct NotFound {
+    /// The provider as it was asked for.
+    pub provider: SourceSpec,
+    /// The versions that would do.
+    pub constraints: String,
+    /// The platform it is for.
+    pub platform: Platform,
+    /// The places and what was there, in the order in which they were tried.
+    pub tried: Vec<(String, String)>,
+}
+
+impl fmt::Display for NotFound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "provider {} cannot be fetched", self.provider)?;
+        if !self.constraints.is_empty() {
+            write!(f, ", version {}", self.constraints)?;
+        }
+        write!(f, ", for {}; tried:", self.platform)?;
+        for (place, outcome) in &self.tried {
+            write!(f, "\n{place}: {outcome}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FetchError {
+    /// A file that could not be read or written.
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Http(error) if error.is_unauthorized() => Some(
+                "a token for the host goes into a `credentials` block of the CLI configuration, or \
+                 into the variable TF_TOKEN_ and the host, with _ for ."
+                    .to_owned(),
+            ),
+            Self::Signature { host, .. } => Some(format!(
+                "if you trust this host without signatures, `nixops4_unsigned_hosts = [\"{host}\"]` \
+                 in the CLI configuration says so"
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl InstallError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fetch { source, .. } => source.hint(),
+            Self::Locate(error) => error.hint(),
+            Self::OutOfDate(_) => Some("run the command without --locked".to_owned()),
+            Self::LockedOtherwise { .. } => Some("--upgrade locks another version".to_owned()),
+            _ => None,
+        }
+    }
+}

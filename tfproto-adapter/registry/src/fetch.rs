@@ -1,0 +1,185 @@
+//! From an offer to a verified package on this machine.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use nixops4_tfproto::cliconfig::Method;
+use nixops4_tfproto::discovery::{Environment, Platform, PluginStore, ProviderSource, Version};
+use nixops4_tfproto::lockfile::{LockedProvider, PackageHash};
+
+use crate::context::Context;
+use crate::error::FetchError;
+use crate::http::{Ask, Client};
+use crate::offer::{Location, Offer};
+use crate::shared_cache::SharedCache;
+
+/// What is to be fetched.
+pub struct Wanted<'a> {
+    /// Whose package.
+    pub source: &'a ProviderSource,
+    /// Of which version.
+    pub version: &'a Version,
+    /// For which platform.
+    pub platform: &'a Platform,
+    /// What it must look like, if that is locked.
+    pub locked: Option<&'a LockedProvider>,
+}
+
+/// An archive on this machine that is what was offered.
+pub struct Archive {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its hashes, of itself and of its content.
+    pub hashes: BTreeSet<PackageHash>,
+    /// Removes it in the end, if it was fetched.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// Fetches an archive, or finds it where it lies, and checks it.
+pub fn archive(
+    client: &Client,
+    environment: &Environment,
+    offer: &Offer,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Archive>, FetchError> {
+    let (path, temporary) = match &offer.location {
+        Location::Directory(_) => return Ok(None),
+        Location::Archive(path) => (path.clone(), None),
+        Location::Remote { url, authorization } => {
+            let dir = temporary_directory(environment)?;
+            let path = dir.path().join("package.zip");
+            let ask = Ask {
+                authorization: authorization.clone(),
+                accept: "",
+            };
+            client.download(url, &ask, &path, offer.size)?;
+            (path, Some(dir))
+        }
+    };
+    let hashes = archive_hashes(&path)?;
+    check(&hashes, offer, wanted)?;
+    Ok(Some(Archive {
+        path,
+        hashes,
+        _temporary: temporary,
+    }))
+}
+
+/// Both hashes of an archive.
+pub fn archive_hashes(path: &Path) -> Result<BTreeSet<PackageHash>, FetchError> {
+    let zip = PackageHash::of_archive(path).map_err(FetchError::file("read", path))?;
+    let content = PackageHash::of_archive_content(path).map_err(|error| {
+        FetchError::Refused(format!("what was fetched is not a usable archive: {error}"))
+    })?;
+    Ok(BTreeSet::from([zip, content]))
+}
+
+/// Packages may be larger than what a temporary directory in memory holds.
+fn temporary_directory(environment: &Environment) -> Result<tempfile::TempDir, FetchError> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fetching-");
+    match environment.cache_dir() {
+        Some(cache) => {
+            std::fs::create_dir_all(&cache).map_err(FetchError::file("create", &cache))?;
+            builder
+                .tempdir_in(&cache)
+                .map_err(FetchError::file("write to", cache))
+        }
+        None => builder
+            .tempdir()
+            .map_err(FetchError::file("write to", std::env::temp_dir())),
+    }
+}
+
+/// Whether a package is what the method says and what is locked.
+fn check(
+    hashes: &BTreeSet<PackageHash>,
+    offer: &Offer,
+    wanted: &Wanted<'_>,
+) -> Result<(), FetchError> {
+    let list = |hashes: &BTreeSet<PackageHash>| {
+        let texts: Vec<_> = hashes.iter().map(PackageHash::as_str).collect();
+        texts.join(", ")
+    };
+    if !offer.expected.is_empty() && offer.expected.is_disjoint(hashes) {
+        return Err(FetchError::Refused(format!(
+            "the package is not what was announced: it is {}, announced was {}",
+            list(hashes),
+            list(&offer.expected)
+        )));
+    }
+    match wanted.locked {
+        Some(locked) if !locked.accepts(hashes) => Err(FetchError::Refused(format!(
+            "the package is not the one that is locked: its hashes are {}, and neither is in the \
+             lock file; if it is the right one, `nixops4 providers lock` adds them",
+            list(hashes)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Puts an offered package where plugins are found; gives the hashes that are now certain.
+pub fn install(
+    context: &Context,
+    method: &Method,
+    offer: &Offer,
+    wanted: &Wanted<'_>,
+) -> Result<BTreeSet<PackageHash>, FetchError> {
+    let Wanted {
+        source,
+        version,
+        platform,
+        locked,
+    } = *wanted;
+    let cache = SharedCache::of(context);
+    if let Some(cache) = &cache
+        && let Some(hash) = cache.find(context, source, version, platform, locked, offer)
+    {
+        return Ok(BTreeSet::from([hash]));
+    }
+    let client = context.client_of(method);
+    let Some(archive) = archive(&client, &context.environment, offer, wanted)? else {
+        return in_place(offer, wanted);
+    };
+    // Plugins are found in mirrors on this machine without being copied.
+    if matches!(offer.location, Location::Archive(_)) {
+        return Ok(archive.hashes);
+    }
+    match (&cache, PluginStore::of(&context.environment)) {
+        (Some(cache), _) => cache.put(source, version, platform, &archive.path)?,
+        (None, Some(store)) => {
+            store.add_archive(source, version, platform, &archive.path)?;
+        }
+        (None, None) => {
+            return Err(FetchError::Configuration(
+                "there is no place for plugins: neither XDG_CACHE_HOME nor HOME is set".to_owned(),
+            ));
+        }
+    }
+    Ok(archive.hashes)
+}
+
+/// The hash of an unpacked package, checked where it lies.
+fn in_place(offer: &Offer, wanted: &Wanted<'_>) -> Result<BTreeSet<PackageHash>, FetchError> {
+    let Location::Directory(dir) = &offer.location else {
+        return Ok(BTreeSet::new());
+    };
+    let hash = PackageHash::of_directory(dir, None).map_err(FetchError::file("read", dir))?;
+    let hashes = BTreeSet::from([hash]);
+    check(&hashes, offer, wanted)?;
+    Ok(hashes)
+}
+
+/// The hashes of an offered package that stays where it is.
+pub fn hashes(
+    context: &Context,
+    method: &Method,
+    offer: &Offer,
+    wanted: &Wanted<'_>,
+) -> Result<BTreeSet<PackageHash>, FetchError> {
+    let client = context.client_of(method);
+    match archive(&client, &context.environment, offer, wanted)? {
+        Some(archive) => Ok(archive.hashes),
+        None => in_place(offer, wanted),
+    }
+}

@@ -1,0 +1,314 @@
+//! `providers install` and `providers lock`: every provider that a deployment asks for is chosen,
+//! fetched, verified and locked.
+//!
+//! ```text
+//! Wish ──► lock file, or the newest version that the methods have   (search)
+//!      ──► the first method that has it for the platform            (search ─► registry, mirrors)
+//!      ──► verified, unpacked, found by discovery from now on       (fetch)
+//!      ──► its hashes in the lock file                              (here)
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use nixops4_tfproto::discovery::{
+    Constraints, Environment, LocateError, Platform, ProviderSource, Request, SourceSpec, Version,
+    locate,
+};
+use nixops4_tfproto::lockfile::{LockFile, LockedProvider, PackageHash};
+
+use crate::context::Context;
+use crate::error::InstallError;
+use crate::fetch::{Wanted, install};
+use crate::search::{Search, failed};
+
+/// A provider that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Which.
+    pub source: SourceSpec,
+    /// Which versions will do.
+    pub constraints: Constraints,
+}
+
+/// How to go about it.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Chooses versions anew, whatever is locked.
+    pub upgrade: bool,
+    /// Lets the lock file stay as it is, and fails where other providers or versions are needed.
+    pub read_only: bool,
+    /// Takes packages whose hashes are not locked, and locks them.
+    pub accept_new_hashes: bool,
+    /// Platforms to lock beside the present one; `None` is only that.
+    pub platforms: Option<Vec<Platform>>,
+}
+
+/// What came of one wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Which provider it is, in full.
+    pub source: ProviderSource,
+    /// The version; a developer's override has none.
+    pub version: Option<Version>,
+    /// What was done.
+    pub done: Done,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// What was done about a wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was fetched from, or found in, this place.
+    Installed(String),
+    /// It was there.
+    Present,
+    /// It was only locked.
+    Locked,
+    /// A developer's override is in its place.
+    Overridden,
+}
+
+/// What came of all wishes.
+#[derive(Debug)]
+pub struct Report {
+    /// One by one, in the order of the wishes.
+    pub outcomes: Vec<Outcome>,
+    /// Whether the lock file was written.
+    pub lock_changed: bool,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Installs and locks what is asked for, for the deployment in the folder `base`.
+pub fn run(
+    environment: &Environment,
+    base: &Path,
+    wishes: &[Wish],
+    options: &Options,
+) -> Result<Report, InstallError> {
+    let context = Context::new(environment)?;
+    let before = LockFile::load(base)?;
+    let lock = before.clone().unwrap_or_default();
+    let wishes = merged(wishes, &lock);
+    // Fetching is waiting: all at once.
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = wishes
+            .iter()
+            .map(|wish| scope.spawn(|| fulfil(&context, wish, &lock, options)))
+            .collect();
+        running.into_iter().map(|thread| thread.join()).collect()
+    });
+    let mut after = lock;
+    let (mut outcomes, mut kept) = (Vec::new(), BTreeSet::new());
+    for result in results {
+        let (outcome, locked) = match result {
+            Ok(result) => result?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        kept.insert(outcome.source.clone());
+        if let Some(locked) = locked {
+            after.set(outcome.source.clone(), locked);
+        }
+        outcomes.push(outcome);
+    }
+    after.retain(|source| kept.contains(source));
+    let lock_changed = match &before {
+        Some(before) => before.to_string() != after.to_string(),
+        None => after.providers().next().is_some(),
+    };
+    if lock_changed {
+        // More hashes of what is locked already need not be written down.
+        let differs = difference(before.as_ref(), &after);
+        if let (true, Some(difference)) = (options.read_only, differs) {
+            return Err(InstallError::OutOfDate(difference));
+        }
+        if !options.read_only {
+            after.save(base)?;
+        }
+    }
+    Ok(Report {
+        outcomes,
+        lock_changed: lock_changed && !options.read_only,
+        warnings: context.take_warnings(),
+    })
+}
+
+/// Wishes for one provider are one wish, with all conditions.
+pub fn merged(wishes: &[Wish], lock: &LockFile) -> Vec<Wish> {
+    let mut all: BTreeMap<ProviderSource, Wish> = BTreeMap::new();
+    for wish in wishes {
+        let candidates = lock.candidates(&wish.source);
+        let Some(first) = candidates.into_iter().next() else {
+            continue;
+        };
+        match all.get_mut(&first) {
+            Some(known) => known.constraints = known.constraints.clone().and(&wish.constraints),
+            None => {
+                all.insert(first, wish.clone());
+            }
+        }
+    }
+    all.into_values().collect()
+}
+
+/// Which providers would be locked otherwise, if any.
+fn difference(before: Option<&LockFile>, after: &LockFile) -> Option<String> {
+    let version = |lock: Option<&LockFile>, source: &ProviderSource| {
+        lock.and_then(|lock| lock.get(source))
+            .map(|locked| locked.version.clone())
+    };
+    let known = before.into_iter().flat_map(LockFile::providers);
+    let all: BTreeSet<_> = known
+        .chain(after.providers())
+        .map(|(source, _)| source)
+        .collect();
+    let changed = all
+        .into_iter()
+        .filter(|source| version(before, source) != version(Some(after), source));
+    let names: Vec<_> = changed.map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| format!("{} would change", names.join(", ")))
+}
+
+fn fulfil(
+    context: &Context,
+    wish: &Wish,
+    lock: &LockFile,
+    options: &Options,
+) -> Result<(Outcome, Option<LockedProvider>), InstallError> {
+    let candidates = lock.candidates(&wish.source);
+    if let Some(source) = overridden(context, &candidates) {
+        let outcome = Outcome {
+            source: source.clone(),
+            version: None,
+            done: Done::Overridden,
+            warnings: Vec::new(),
+        };
+        return Ok((outcome, lock.get(source).cloned()));
+    }
+    let locked = candidates.first().and_then(|source| lock.get(source));
+    let locked = locked.filter(|_| !options.upgrade);
+    let platforms = options.platforms.clone();
+    let own = context.environment.platform();
+    let platforms = platforms.unwrap_or_else(|| vec![own.clone()]);
+    if let (Some(locked), Some(source)) = (locked, candidates.first()) {
+        check_locked(wish, source, locked)?;
+        let is_all = options.platforms.is_none() && !options.accept_new_hashes;
+        if is_all && is_present(context, wish, lock)? {
+            let outcome = Outcome {
+                source: source.clone(),
+                version: Some(locked.version.clone()),
+                done: Done::Present,
+                warnings: Vec::new(),
+            };
+            return Ok((outcome, Some(relocked(locked, wish))));
+        }
+    }
+    let mut search = Search::new(context, &wish.source, &wish.constraints);
+    let (source, version) = match (locked, candidates.first()) {
+        (Some(locked), Some(source)) => (source.clone(), locked.version.clone()),
+        _ => search.choose(&candidates, &wish.constraints)?,
+    };
+    let required = locked.filter(|_| !options.accept_new_hashes);
+    let mut hashes = BTreeSet::new();
+    let mut outcome = Outcome {
+        source,
+        version: Some(version.clone()),
+        done: Done::Locked,
+        warnings: Vec::new(),
+    };
+    for platform in &platforms {
+        let wanted = Wanted {
+            source: &outcome.source,
+            version: &version,
+            platform,
+            locked: required,
+        };
+        let (from, warnings) =
+            lock_one(context, &mut search, &wanted, platform == own, &mut hashes)?;
+        outcome.warnings.extend(warnings);
+        if platform == own {
+            outcome.done = Done::Installed(from);
+        }
+    }
+    outcome.warnings.sort();
+    outcome.warnings.dedup();
+    let mut entry = LockedProvider {
+        version,
+        constraints: wish.constraints.clone(),
+        hashes,
+    };
+    if let Some(known) = lock.get(&outcome.source)
+        && known.version == entry.version
+    {
+        entry.hashes.extend(known.hashes.iter().cloned());
+    }
+    Ok((outcome, Some(entry)))
+}
+
+/// Collects the hashes of a package, and puts it in its place if it is for this machine.
+fn lock_one(
+    context: &Context,
+    search: &mut Search<'_>,
+    wanted: &Wanted<'_>,
+    is_own: bool,
+    hashes: &mut BTreeSet<PackageHash>,
+) -> Result<(String, Vec<String>), InstallError> {
+    let found = search.offer(wanted.source, wanted.version, wanted.platform)?;
+    let fail = |error| failed(wanted.source, wanted.version, &found.method.kind, error);
+    // Where somebody who is trusted vouches for the hash, a foreign package need not be seen.
+    if is_own {
+        hashes.extend(install(context, found.method, &found.offer, wanted).map_err(fail)?);
+    } else if !found.offer.is_vouched {
+        let seen = crate::fetch::hashes(context, found.method, &found.offer, wanted);
+        hashes.extend(seen.map_err(fail)?);
+    }
+    hashes.extend(found.offer.vouched.iter().cloned());
+    Ok((found.method.kind.to_string(), found.offer.warnings))
+}
+
+fn overridden<'a>(
+    context: &Context,
+    candidates: &'a [ProviderSource],
+) -> Option<&'a ProviderSource> {
+    let installation = context.config.installation.as_ref()?;
+    let is_overridden = |source: &&ProviderSource| installation.dev_overrides.contains_key(*source);
+    candidates.iter().find(is_overridden)
+}
+
+pub fn check_locked(
+    wish: &Wish,
+    source: &ProviderSource,
+    locked: &LockedProvider,
+) -> Result<(), InstallError> {
+    if wish.constraints.allows(&locked.version) {
+        return Ok(());
+    }
+    Err(InstallError::LockedOtherwise {
+        provider: Box::new(source.clone()),
+        version: locked.version.clone(),
+        constraints: wish.constraints.clone(),
+    })
+}
+
+/// Whether a run would find what is locked.
+fn is_present(context: &Context, wish: &Wish, lock: &LockFile) -> Result<bool, InstallError> {
+    let request = Request {
+        source: wish.source.clone(),
+        constraints: wish.constraints.clone(),
+    };
+    match locate(&request, &context.environment, Some(lock)) {
+        Ok(_) => Ok(true),
+        Err(LocateError::NotFound(_) | LocateError::Package { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The same, with what is asked for now.
+fn relocked(locked: &LockedProvider, wish: &Wish) -> LockedProvider {
+    LockedProvider {
+        constraints: wish.constraints.clone(),
+        ..locked.clone()
+    }
+}

@@ -1,0 +1,32 @@
+//! Fetches provider plugins from registries and mirrors, verifies them and locks them.
+//!
+//! ```text
+//! install, mirror ──► search ──► registry (openpgp), network_mirror, oci, filesystem ──► http
+//!        │                                     │
+//!        │                                   Offer
+//!        └──► fetch ◄──────────────────────────┘
+//!               └──► the plugin store of nixops4-tfproto, or plugin_cache_dir
+//! ```
+//! A crate of its own so that the compiler keeps a promise: what plans and applies is not built
+//! with anything that could ask the network for a program.
+
+mod context;
+mod credentials;
+mod error;
+mod fetch;
+mod filesystem;
+pub mod http;
+mod install;
+mod mirror;
+mod network_mirror;
+mod oci;
+mod oci_login;
+mod offer;
+pub mod openpgp;
+mod registry;
+mod search;
+mod shared_cache;
+
+pub use error::{FetchError, InstallError, NotFound};
+pub use install::{Done, Options, Outcome, Report, Wish, run as install};
+pub use mirror::{Mirrored, run as mirror};

@@ -1,0 +1,237 @@
+//! Asks the methods, in their order, which versions there are and who has a package.
+
+use std::collections::BTreeSet;
+
+use nixops4_tfproto::cliconfig::{Method, MethodKind};
+use nixops4_tfproto::discovery::{Constraints, Platform, ProviderSource, SourceSpec, Version};
+
+use crate::context::Context;
+use crate::error::{FetchError, InstallError, NotFound};
+use crate::oci::Repository;
+use crate::offer::Offer;
+use crate::{filesystem, network_mirror, registry};
+
+/// A search for one provider, and what was tried so far.
+pub struct Search<'a> {
+    context: &'a Context,
+    spec: &'a SourceSpec,
+    constraints: String,
+    tried: Vec<(String, String)>,
+}
+
+/// A package that a method offers.
+pub struct Found<'a> {
+    /// Whose it is.
+    pub method: &'a Method,
+    /// What it says of it.
+    pub offer: Offer,
+}
+
+impl<'a> Search<'a> {
+    /// Begins one.
+    pub fn new(context: &'a Context, spec: &'a SourceSpec, constraints: &Constraints) -> Self {
+        Self {
+            context,
+            spec,
+            constraints: constraints.to_string(),
+            tried: Vec::new(),
+        }
+    }
+
+    /// Chooses an address and the newest version that will do.
+    pub fn choose(
+        &mut self,
+        candidates: &[ProviderSource],
+        constraints: &Constraints,
+    ) -> Result<(ProviderSource, Version), InstallError> {
+        let local_only = self.context.are_implied
+            && candidates
+                .iter()
+                .any(|source| self.is_local(source, constraints));
+        for (index, source) in candidates.iter().enumerate() {
+            // An unqualified source means the first registry; the others count where mirrors
+            // have them.
+            let registries = index == 0 && !local_only;
+            let versions = self.versions(source, registries)?;
+            if let Some(version) = constraints.newest(&versions) {
+                return Ok((source.clone(), version.clone()));
+            }
+        }
+        Err(self.not_found(self.context.environment.platform()))
+    }
+
+    /// Whether a directory of this machine has it, without telling.
+    fn is_local(&self, source: &ProviderSource, constraints: &Constraints) -> bool {
+        let platform = self.context.environment.platform();
+        let mut methods = self.context.methods.iter();
+        methods.any(|method| match &method.kind {
+            MethodKind::FilesystemMirror(root) => filesystem::versions(root, source, platform)
+                .ok()
+                .flatten()
+                .is_some_and(|versions| constraints.newest(&versions).is_some()),
+            _ => false,
+        })
+    }
+
+    fn versions(
+        &mut self,
+        source: &ProviderSource,
+        registries: bool,
+    ) -> Result<BTreeSet<Version>, InstallError> {
+        let mut all = BTreeSet::new();
+        let context = self.context;
+        for method in &context.methods {
+            let is_direct = method.kind == MethodKind::Direct;
+            if !method.covers(source) {
+                self.note(
+                    method,
+                    source,
+                    "is not meant for this provider (include/exclude)",
+                );
+                continue;
+            }
+            if is_direct && !registries {
+                continue;
+            }
+            match self.versions_of(method, source) {
+                Ok(Some(versions)) => {
+                    let outcome = match versions.is_empty() {
+                        true => "has no version of it".to_owned(),
+                        false => format!("has {}", summary(&versions)),
+                    };
+                    self.note(method, source, &outcome);
+                    all.extend(versions);
+                }
+                Ok(None) => self.note(method, source, "does not know it"),
+                // Whoever cannot be asked might have had a newer one, but there may be another
+                // that has one that will do.
+                Err(error) => self.note(method, source, &told(&error)),
+            }
+        }
+        Ok(all)
+    }
+
+    fn versions_of(
+        &self,
+        method: &Method,
+        source: &ProviderSource,
+    ) -> Result<Option<BTreeSet<Version>>, FetchError> {
+        let context = self.context;
+        match &method.kind {
+            MethodKind::Direct => registry::versions(context, source),
+            MethodKind::NetworkMirror(url) => network_mirror::versions(context, url, source),
+            MethodKind::OciMirror(template) => {
+                Repository::of(context, method, template, source)?.versions()
+            }
+            MethodKind::FilesystemMirror(root) => {
+                let platform = context.environment.platform();
+                filesystem::versions(root, source, platform)
+            }
+        }
+    }
+
+    /// The first method that has a version for a platform.
+    pub fn offer(
+        &mut self,
+        source: &ProviderSource,
+        version: &Version,
+        platform: &Platform,
+    ) -> Result<Found<'a>, InstallError> {
+        let context = self.context;
+        for method in context
+            .methods
+            .iter()
+            .filter(|method| method.covers(source))
+        {
+            match self.offer_of(method, source, version, platform) {
+                Ok(Some(offer)) => return Ok(Found { method, offer }),
+                Ok(None) => {
+                    let outcome = format!("does not have {version} for {platform}");
+                    self.note(method, source, &outcome);
+                }
+                // What cannot be reached may be had elsewhere; what is not to be trusted ends it.
+                Err(error @ (FetchError::Http(_) | FetchError::NoRegistry { .. })) => {
+                    self.note(method, source, &told(&error));
+                }
+                Err(error) => return Err(failed(source, version, &method.kind, error)),
+            }
+        }
+        Err(self.not_found(platform))
+    }
+
+    fn offer_of(
+        &self,
+        method: &Method,
+        source: &ProviderSource,
+        version: &Version,
+        platform: &Platform,
+    ) -> Result<Option<Offer>, FetchError> {
+        let context = self.context;
+        match &method.kind {
+            MethodKind::Direct => registry::offer(context, source, version, platform),
+            MethodKind::NetworkMirror(url) => {
+                let trust = method.trust_all_hashes;
+                network_mirror::offer(context, url, trust, source, version, platform)
+            }
+            MethodKind::OciMirror(template) => {
+                let mut repository = Repository::of(context, method, template, source)?;
+                repository.offer(version, platform)
+            }
+            MethodKind::FilesystemMirror(root) => {
+                filesystem::offer(root, source, version, platform)
+            }
+        }
+    }
+
+    fn note(&mut self, method: &Method, source: &ProviderSource, outcome: &str) {
+        let place = match method.kind {
+            MethodKind::Direct => format!("{source} in the registry {}", source.host()),
+            _ => format!("{source} in {}", method.kind),
+        };
+        self.tried.push((place, outcome.to_owned()));
+    }
+
+    fn not_found(&self, platform: &Platform) -> InstallError {
+        InstallError::NotFound(Box::new(NotFound {
+            provider: self.spec.clone(),
+            constraints: self.constraints.clone(),
+            platform: platform.clone(),
+            tried: self.tried.clone(),
+        }))
+    }
+}
+
+/// An error about one package.
+pub fn failed(
+    source: &ProviderSource,
+    version: &Version,
+    from: &MethodKind,
+    error: FetchError,
+) -> InstallError {
+    InstallError::Fetch {
+        provider: Box::new(source.clone()),
+        version: version.clone(),
+        from: from.to_string(),
+        source: Box::new(error),
+    }
+}
+
+/// An error with what helps against it.
+fn told(error: &FetchError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error} ({hint})"),
+        None => error.to_string(),
+    }
+}
+
+/// At most this many versions are listed.
+const SHOWN: usize = 5;
+
+fn summary(versions: &BTreeSet<Version>) -> String {
+    let newest = versions.iter().rev().take(SHOWN).map(ToString::to_string);
+    let mut text = newest.collect::<Vec<_>>().join(", ");
+    if versions.len() > SHOWN {
+        text.push_str(&format!(" and {} older", versions.len() - SHOWN));
+    }
+    text
+}

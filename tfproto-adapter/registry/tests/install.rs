@@ -1,0 +1,673 @@
+//! Whole installations against registries and mirrors on loopback, good ones and others.
+
+mod world;
+
+use nixops4_registry::{Done, Options};
+use nixops4_registry_server::{
+    Release, Reply, Server, SigningKey, archive, network_mirror, oci_mirror, registry, sha256,
+};
+use serde_json::{Value, json};
+use world::World;
+
+const PROGRAM: &[u8] = b"#!/bin/sh\n";
+
+fn release(version: &str) -> Release {
+    Release::new("acme", "thing", version).with_program(PROGRAM)
+}
+
+fn published(versions: &[&str]) -> (World, Vec<Release>, SigningKey) {
+    let (world, key) = (World::new(), SigningKey::with_subkey());
+    let releases: Vec<_> = versions.iter().map(|version| release(version)).collect();
+    registry(&world.server, &releases, &key);
+    (world, releases, key)
+}
+
+#[test]
+fn from_the_registry_the_newest_that_is_allowed() {
+    let (world, releases, _) = published(&["1.0.0", "1.2.0", "2.0.0-rc1", "2.0.0"]);
+    let outcome = world.installed("~> 1.0");
+    assert_eq!(
+        outcome.version.as_ref().map(ToString::to_string),
+        Some("1.2.0".into())
+    );
+    assert_eq!(outcome.done, Done::Installed("its registry".into()));
+    assert_eq!(outcome.warnings, Vec::<String>::new());
+    assert_eq!(
+        std::fs::read(world.found("~> 1.0")).expect("the program"),
+        PROGRAM
+    );
+
+    // Of this platform the content is locked, of all platforms the archives.
+    let (own, other) = (&releases[1].packages[0], &releases[1].packages[1]);
+    let lock = world.lock_file();
+    assert!(lock.starts_with("# This file is maintained automatically by \"terraform init\".\n"));
+    assert!(
+        lock.contains("  version     = \"1.2.0\"\n  constraints = \"~> 1.0\"\n"),
+        "{lock}"
+    );
+    assert_eq!(lock.matches("\"h1:").count(), 1);
+    assert!(lock.contains(&format!("\"zh:{}\"", sha256(&own.zip))));
+    assert!(lock.contains(&format!("\"zh:{}\"", sha256(&other.zip))));
+    assert_eq!(world.server.count(&releases[1].archive_path(other)), 0);
+}
+
+#[test]
+fn what_is_locked_and_there_needs_no_network() {
+    let (world, releases, key) = published(&["1.0.0"]);
+    world.installed("");
+    let lock = world.lock_file();
+    registry(
+        &world.server,
+        &[releases[0].clone(), release("1.1.0")],
+        &key,
+    );
+    let asked = world.server.requests().len();
+    assert_eq!(world.installed("").done, Done::Present);
+    assert_eq!(world.server.requests().len(), asked);
+    assert_eq!(world.lock_file(), lock);
+    // Gone from the disk, it is the locked version that comes back, and not the newest.
+    world.forget();
+    let outcome = world.installed("");
+    assert_eq!(outcome.version.map(|v| v.to_string()), Some("1.0.0".into()));
+    let upgrade = Options {
+        upgrade: true,
+        ..Options::default()
+    };
+    let report = world.install("", &upgrade).expect("installed");
+    assert!(report.lock_changed);
+    assert!(world.lock_file().contains("1.1.0"));
+}
+
+#[test]
+fn a_locked_version_that_is_not_asked_for_is_an_error() {
+    let (world, ..) = published(&["1.0.0", "2.0.0"]);
+    world.installed("~> 1.0");
+    let error = world.error("~> 2.0");
+    assert!(
+        error.ends_with(
+            "is locked at 1.0.0, but ~> 2.0 is asked for\nhint: --upgrade locks another version"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn read_only_lock_files_stay() {
+    let (world, ..) = published(&["1.0.0"]);
+    let locked = Options {
+        read_only: true,
+        ..Options::default()
+    };
+    let error = world
+        .install("", &locked)
+        .expect_err("an error")
+        .to_string();
+    assert!(
+        error.starts_with("the lock file is not up to date"),
+        "{error}"
+    );
+    assert!(!world.has_lock_file());
+    world.installed("");
+    world.forget();
+    world
+        .install("", &locked)
+        .expect("installed as it is locked");
+}
+
+#[test]
+fn other_platforms_are_locked_without_their_archives() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let options = Options {
+        accept_new_hashes: true,
+        platforms: Some(vec![world::other_platform()]),
+        ..Options::default()
+    };
+    let report = world.install("", &options).expect("locked");
+    assert_eq!(report.outcomes[0].done, Done::Locked);
+    assert!(!world.lock_file().contains("h1:"));
+    for package in &releases[0].packages {
+        assert_eq!(world.server.count(&releases[0].archive_path(package)), 0);
+    }
+    // The archive's hash is enough to install by.
+    world.installed("");
+    assert!(world.lock_file().contains("h1:"));
+}
+
+/// What a damaged registry is met with.
+fn refused(spoil: impl FnOnce(&Server, &Release, &SigningKey)) -> String {
+    let (world, releases, key) = published(&["1.0.0"]);
+    spoil(&world.server, &releases[0], &key);
+    let error = world.error("");
+    assert!(!world.has_lock_file());
+    assert!(world.try_found("").is_err(), "nothing is installed");
+    error
+}
+
+fn with(mut value: Value, name: &str, field: Value) -> Reply {
+    value[name] = field;
+    Reply::json(&value)
+}
+
+#[test]
+fn tampered_archives_are_refused() {
+    let error = refused(|server, release, _| {
+        let other = archive(&[("terraform-provider-thing_v1.0.0", b"evil")]);
+        server.set(
+            &release.archive_path(&release.packages[0]),
+            Reply::file(other),
+        );
+    });
+    assert!(
+        error.contains("the package is not what was announced: it is h1:"),
+        "{error}"
+    );
+}
+
+#[test]
+fn checksums_that_contradict_each_other_are_refused() {
+    let error = refused(|server, release, key| {
+        let package = &release.packages[0];
+        let description = release.description(package, &[key]);
+        let other = json!("00".repeat(32));
+        server.set(
+            &release.download_path(package),
+            with(description, "shasum", other),
+        );
+    });
+    assert!(
+        error.contains("in SHA256SUMS is not the one that the registry gives"),
+        "{error}"
+    );
+    let error = refused(|server, release, _| {
+        server.set(&release.checksums_path(), Reply::file("00  other.zip\n"));
+    });
+    assert!(
+        error.contains("SHA256SUMS has no checksum of terraform-provider-thing_1.0.0_"),
+        "{error}"
+    );
+    let error = refused(|server, release, key| {
+        let package = &release.packages[0];
+        let description = release.description(package, &[key]);
+        server.set(
+            &release.download_path(package),
+            with(description, "shasum", json!("0")),
+        );
+    });
+    assert!(error.contains("no SHA-256 checksum"), "{error}");
+}
+
+#[test]
+fn signatures_must_be_there_and_right() {
+    let wrong = "the signature was made by none of the registry's keys";
+    let error = refused(|server, release, _| {
+        let path = format!("{}.sig", release.checksums_path());
+        server.set(
+            &path,
+            Reply::file(SigningKey::new().sign(b"something else")),
+        );
+    });
+    assert!(error.contains(wrong), "{error}");
+    let error = refused(|server, release, _| {
+        let package = &release.packages[0];
+        let description = release.description(package, &[&SigningKey::new()]);
+        server.set(&release.download_path(package), Reply::json(&description));
+    });
+    assert!(error.contains(wrong), "{error}");
+    let error = refused(|server, release, _| {
+        let package = &release.packages[0];
+        let description = release.description(package, &[]);
+        server.set(&release.download_path(package), Reply::json(&description));
+    });
+    assert!(error.contains("the package is not signed"), "{error}");
+    assert!(
+        error.contains("hint: if you trust this host without signatures, `nixops4_unsigned_hosts"),
+        "{error}"
+    );
+    let error = refused(|server, release, _| {
+        server.unset(&format!("{}.sig", release.checksums_path()));
+    });
+    assert!(
+        error.contains("SHA256SUMS.sig: the server answered 404"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_host_may_be_trusted_without_signatures() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let package = &releases[0].packages[0];
+    let description = releases[0].description(package, &[]);
+    world.server.set(
+        &releases[0].download_path(package),
+        Reply::json(&description),
+    );
+    let host = world.server.host();
+    world.configure(&format!("nixops4_unsigned_hosts = [\"{host}\"]\n"));
+    let outcome = world.installed("");
+    assert_eq!(
+        outcome.warnings,
+        ["the package is not signed; the host is trusted nevertheless"]
+    );
+}
+
+#[test]
+fn a_registry_that_lists_hashes_must_list_the_right_ones() {
+    let describe = |release: &Release, key: &SigningKey, hash: &str, size: usize| {
+        let package = &release.packages[0];
+        let own = format!("{}_{}", package.os, package.arch);
+        let packages = json!({
+            own: { "hashes": [hash], "package_size": size },
+            "plan9_386": { "hashes": ["zh:11", "h1:11"], "package_size": 1 },
+        });
+        with(release.description(package, &[key]), "packages", packages)
+    };
+    let (world, releases, key) = published(&["1.0.0"]);
+    let (release, zip) = (&releases[0], &releases[0].packages[0].zip);
+    let path = release.download_path(&release.packages[0]);
+    let right = format!("zh:{}", sha256(zip));
+    world
+        .server
+        .set(&path, describe(release, &key, "zh:00", zip.len()));
+    assert!(
+        world.error("").contains("has another checksum than"),
+        "another hash"
+    );
+    world
+        .server
+        .set(&path, describe(release, &key, &right, zip.len() - 1));
+    assert!(world.error("").contains("larger than the"), "another size");
+    world
+        .server
+        .set(&path, describe(release, &key, &right, zip.len()));
+    world.installed("");
+    assert!(world.lock_file().contains("\"h1:11\""));
+}
+
+#[test]
+fn what_a_registry_may_say_wrongly() {
+    let answer = |name: &'static str, field: Value| {
+        refused(move |server, release, key| {
+            let package = &release.packages[0];
+            let description = release.description(package, &[key]);
+            server.set(
+                &release.download_path(package),
+                with(description, name, field),
+            );
+        })
+    };
+    assert!(answer("os", json!("beos")).contains("and answered with beos_"));
+    assert!(answer("protocols", json!(["4.0"])).contains("it speaks protocol 4.0"));
+    assert!(
+        answer("download_url", json!("file:///etc/passwd"))
+            .contains("\"file:///etc/passwd\" is no address")
+    );
+    let error = refused(|server, release, _| {
+        server.set(
+            &release.download_path(&release.packages[0]),
+            Reply::new("text/html", "<p>"),
+        );
+    });
+    assert!(
+        error.contains("it is not JSON, but \"text/html\""),
+        "{error}"
+    );
+    let error = refused(|server, release, _| {
+        server.set(
+            &release.archive_path(&release.packages[0]),
+            Reply::file("no zip"),
+        );
+    });
+    assert!(error.contains("not a usable archive"), "{error}");
+    let error = refused(|server, _, _| server.unset("/.well-known/terraform.json"));
+    assert!(
+        error.contains("offers no providers: it has no /.well-known"),
+        "{error}"
+    );
+    let error = refused(|server, _, _| {
+        let services = json!({ "modules.v1": "/m/" });
+        server.set("/.well-known/terraform.json", Reply::json(&services));
+    });
+    assert!(error.contains("it lists other services"), "{error}");
+}
+
+#[test]
+fn what_is_not_there_is_told_with_all_that_was_tried() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let host = world.server.host();
+    let error = world.error("> 1.0");
+    assert!(error.starts_with("provider localhost:"), "{error}");
+    assert!(
+        error.contains(&format!("in the registry {host}: has 1.0.0")),
+        "{error}"
+    );
+    world.server.unset("/v1/providers/acme/thing/versions");
+    assert!(world.error("").contains("does not know it"));
+    let (world2, _, _) = published(&["1.0.0"]);
+    world2
+        .server
+        .unset(&releases[0].download_path(&releases[0].packages[0]));
+    let error = world2.error("");
+    assert!(error.contains("does not have 1.0.0 for "), "{error}");
+}
+
+#[test]
+fn what_fails_for_now_is_tried_again() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let path = releases[0].archive_path(&releases[0].packages[0]);
+    let good = Reply::file(releases[0].packages[0].zip.clone());
+    let replies = vec![Reply::status(429), good.clone().cut(), good];
+    world.server.set_all(&path, replies);
+    world.installed("");
+    assert_eq!(world.server.count(&path), 3);
+    // What is wrong for good is not.
+    world.forget();
+    world.server.set(&path, Reply::status(403));
+    assert!(world.error("").contains("403"));
+    assert_eq!(world.server.count(&path), 4);
+}
+
+#[test]
+fn silence_has_an_end() {
+    let (mut world, ..) = published(&["1.0.0"]);
+    world.set("TF_REGISTRY_CLIENT_TIMEOUT", "1");
+    world.set("TF_REGISTRY_DISCOVERY_RETRY", "0");
+    world
+        .server
+        .set("/.well-known/terraform.json", Reply::never());
+    let error = world.error("");
+    assert!(error.contains("no answer: timeout"), "{error}");
+}
+
+#[test]
+fn redirects_are_followed_but_tokens_are_not_taken_along() {
+    let (world, releases, key) = published(&["1.0.0"]);
+    world.configure(&format!(
+        "credentials \"{}\" {{ token = \"hush\" }}\n",
+        world.server.host()
+    ));
+    let elsewhere = Server::start();
+    world.trust(&elsewhere);
+    registry(&elsewhere, &releases, &key);
+    let versions = "/v1/providers/acme/thing/versions";
+    world
+        .server
+        .set(versions, Reply::redirect(&elsewhere.url(versions)));
+    world.installed("");
+    let sent = |server: &Server, path: &str| {
+        let requests = server.requests().into_iter();
+        requests
+            .filter(|request| request.path == path)
+            .map(|request| request.authorization)
+            .next_back()
+            .flatten()
+    };
+    assert_eq!(
+        sent(&world.server, versions).as_deref(),
+        Some("Bearer hush")
+    );
+    assert_eq!(sent(&elsewhere, versions), None);
+    // Archives are anybody's.
+    let path = releases[0].archive_path(&releases[0].packages[0]);
+    assert_eq!(sent(&world.server, &path), None);
+    world.server.set(versions, Reply::redirect(versions));
+    world.remove_lock_file();
+    assert!(world.error("").contains("it redirects too often"));
+    world
+        .server
+        .set(versions, Reply::redirect("http://localhost:1/x"));
+    assert!(world.error("").contains("it redirects away from https"));
+}
+
+#[test]
+fn tokens_open_registries() {
+    let (world, ..) = published(&["1.0.0"]);
+    let path = "/v1/providers/acme/thing/versions";
+    let good = json!({ "versions": [{ "version": "1.0.0" }] });
+    world.server.set(path, Reply::status(401));
+    world
+        .server
+        .set(&format!("{path} Bearer hush"), Reply::json(&good));
+    let error = world.error("");
+    assert!(
+        error.contains("401") && error.contains("a token for the host goes into"),
+        "{error}"
+    );
+    let host = world.server.host();
+    world.configure(&format!("credentials \"{host}\" {{ token = \"hush\" }}\n"));
+    world.installed("");
+}
+
+#[test]
+fn from_a_network_mirror() {
+    let world = World::new();
+    let host = "registry.example.com";
+    network_mirror(&world.server, host, &[release("1.0.0"), release("1.1.0")]);
+    let mirror = world.server.url("/mirror/");
+    world.configure(&format!(
+        "provider_installation {{\n network_mirror {{ url = \"{mirror}\" }}\n}}\n"
+    ));
+    let world = world.asking_for(&format!("{host}/acme/thing"));
+    let outcome = world.installed("");
+    assert_eq!(
+        outcome.done,
+        Done::Installed(format!("network mirror {mirror}"))
+    );
+    // Nobody has signed for the other platform's hash.
+    assert_eq!(world.lock_file().matches("zh:").count(), 1);
+    world.forget();
+    world.remove_lock_file();
+    let release = release("1.1.0");
+    let path = format!(
+        "/mirror/{host}/acme/thing/{}",
+        release.filename(&release.packages[0])
+    );
+    world.server.set(
+        &path,
+        Reply::file(archive(&[("terraform-provider-thing", b"evil")])),
+    );
+    let error = world.error("");
+    assert!(
+        error.contains("the package is not what was announced"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_network_mirror_may_be_trusted_with_all_hashes() {
+    let world = World::new();
+    let host = "registry.example.com";
+    network_mirror(&world.server, host, &[release("1.0.0")]);
+    let mirror = world.server.url("/mirror/");
+    world.configure(&format!(
+        "provider_installation {{\n network_mirror {{ url = \"{mirror}\"\n trust_all_hashes = true }}\n}}\n"
+    ));
+    let world = world.asking_for(&format!("{host}/acme/thing"));
+    world.installed("");
+    assert_eq!(world.lock_file().matches("zh:").count(), 2);
+}
+
+#[test]
+fn from_an_oci_mirror_with_a_login() {
+    let world = World::new();
+    oci_mirror(&world.server, &[release("1.0.0"), release("1.1.0+build.1")]);
+    let host = world.server.host();
+    let template = format!("{host}/mirror/${{namespace}}/${{type}}");
+    world.configure(&format!(
+        "provider_installation {{\n oci_mirror {{\n  repository_template = \"{template}\"\n  include = [\"registry.example.com/*/*\"]\n }}\n}}\n\
+         oci_credentials \"{host}/mirror\" {{\n username = \"u\"\n password = \"p\"\n}}\n"
+    ));
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let tags = "/v2/mirror/acme/thing/tags/list";
+    let good = json!({ "tags": ["1.0.0", "1.1.0_build.1", "latest"] });
+    let challenge = format!(
+        "Bearer realm=\"{}\",service=\"s\",scope=\"repository:mirror/acme/thing:pull\"",
+        world.server.url("/token")
+    );
+    world.server.set(
+        tags,
+        Reply::status(401).header("WWW-Authenticate", &challenge),
+    );
+    world
+        .server
+        .set(&format!("{tags} Bearer hush"), Reply::json(&good));
+    let token = "/token?service=s&scope=repository:mirror/acme/thing:pull Basic dTpw";
+    world
+        .server
+        .set(token, Reply::json(&json!({ "token": "hush" })));
+    let outcome = world.installed("");
+    assert_eq!(
+        outcome.version.map(|v| v.to_string()),
+        Some("1.1.0+build.1".into())
+    );
+}
+
+#[test]
+fn oci_content_must_be_what_its_digest_says() {
+    let world = World::new();
+    let release = release("1.0.0");
+    oci_mirror(&world.server, std::slice::from_ref(&release));
+    let host = world.server.host();
+    world.configure(&format!(
+        "provider_installation {{\n oci_mirror {{\n  repository_template = \"{host}/mirror/${{namespace}}/${{type}}\"\n  include = [\"registry.example.com/*/*\"]\n }}\n}}\n"
+    ));
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let blob = format!(
+        "/v2/mirror/acme/thing/blobs/sha256:{}",
+        sha256(&release.packages[0].zip)
+    );
+    let mut evil = release.packages[0].zip.clone();
+    let last = evil.len() - 1;
+    evil[last] ^= 1;
+    world.server.set(&blob, Reply::file(evil));
+    assert!(
+        world.error("").contains("not a usable archive")
+            || world.error("").contains("not what was announced")
+    );
+    let manifest = world
+        .server
+        .requests()
+        .into_iter()
+        .find(|request| request.path.contains("/manifests/sha256:"));
+    let path = manifest.expect("a manifest was asked for").path;
+    world.server.set(
+        &path,
+        Reply::new("application/vnd.oci.image.manifest.v1+json", "{}"),
+    );
+    let error = world.error("");
+    assert!(
+        error.contains("its content is not what its digest says"),
+        "{error}"
+    );
+}
+
+#[test]
+fn mirrors_on_this_machine_are_used_where_they_are() {
+    let world = World::new();
+    let release = release("1.0.0");
+    let name = release.filename(&release.packages[0]);
+    let file = format!("mirror/registry.example.com/acme/thing/{name}");
+    world.write(&file, &release.packages[0].zip);
+    let mirror = world.path("mirror");
+    world.configure(&format!(
+        "provider_installation {{\n filesystem_mirror {{ path = \"{}\" }}\n direct {{}}\n}}\n",
+        mirror.display()
+    ));
+    let world = world.asking_for("registry.example.com/acme/thing");
+    world.installed("1.0.0");
+    let lock = world.lock_file();
+    assert!(lock.contains("h1:") && lock.contains("zh:"), "{lock}");
+    assert!(
+        world
+            .found("")
+            .starts_with(world.path("home/.cache/nixops4/packages"))
+    );
+    // Another content under the same name is refused, now that one is locked.
+    world.write(&file, &archive(&[("terraform-provider-thing", b"other")]));
+    assert!(
+        world
+            .try_found("")
+            .expect_err("refused")
+            .contains("its hash is not in the lock file")
+    );
+    let error = world.error("");
+    assert!(
+        error.contains("the package is not the one that is locked"),
+        "{error}"
+    );
+    let accept = Options {
+        accept_new_hashes: true,
+        ..Options::default()
+    };
+    world.install("", &accept).expect("locked");
+    world.found("");
+}
+
+#[test]
+fn runs_at_the_same_time_do_not_disturb_each_other() {
+    for shared in [false, true] {
+        let (mut world, ..) = published(&["1.0.0"]);
+        if shared {
+            let cache = world.path("shared").display().to_string();
+            world.set("TF_PLUGIN_CACHE_DIR", &cache);
+        }
+        let world = &world;
+        std::thread::scope(|scope| {
+            for run in 0..4 {
+                scope.spawn(move || {
+                    let base = world.path(&format!("project-{run}"));
+                    std::fs::create_dir_all(&base).expect("a folder");
+                    world
+                        .install_in(&base, "", &Options::default())
+                        .expect("installed");
+                });
+            }
+        });
+        world.installed("");
+        let found = world.found("");
+        assert_eq!(
+            found.starts_with(world.path("shared")),
+            shared,
+            "{}",
+            found.display()
+        );
+        let unfinished = |path: &std::path::PathBuf| {
+            let path = path.to_string_lossy();
+            path.contains("/.unpacking-") || path.contains("/.fetching-")
+        };
+        let leftovers = world::files(&world.path(""))
+            .into_iter()
+            .filter(unfinished)
+            .count();
+        assert_eq!(leftovers, 0);
+    }
+}
+
+#[test]
+fn a_shared_cache_is_used_where_the_lock_file_knows_its_content() {
+    let (mut world, releases, _) = published(&["1.0.0"]);
+    let cache = world.path("shared").display().to_string();
+    world.set("TF_PLUGIN_CACHE_DIR", &cache);
+    world.installed("");
+    let archive = releases[0].archive_path(&releases[0].packages[0]);
+    assert_eq!(world.server.count(&archive), 1);
+    // Another project, without a lock: nothing vouches for what lies there.
+    world.remove_lock_file();
+    world.installed("");
+    assert_eq!(world.server.count(&archive), 2);
+    world.remove_lock_file();
+    world.set("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1");
+    world.installed("");
+    assert_eq!(world.server.count(&archive), 2);
+}
+
+#[test]
+fn overrides_of_developers_are_left_alone() {
+    let (world, ..) = published(&["1.0.0"]);
+    let source = format!("{}/acme/thing", world.server.host());
+    world.configure(&format!(
+        "provider_installation {{\n dev_overrides {{ \"{source}\" = \"/dev\" }}\n direct {{}}\n}}\n"
+    ));
+    assert_eq!(world.installed("").done, Done::Overridden);
+    assert!(!world.has_lock_file());
+    assert!(world.server.requests().is_empty());
+}
