@@ -16,8 +16,8 @@ trap finish EXIT
 cargo build --release --quiet --bins --workspace
 mirror=$(find_aws_mirror)
 if [ -n "$mirror" ]; then
-  server=$(install_moto "$target")
-  if [ -n "$server" ]; then start_moto "$server" "$work/moto.log"; fi
+  python=$(install_moto "$target")
+  if [ -n "$python" ]; then start_moto "$python" "$work/moto.log"; fi
   write_cli_config "$work/cli.tfrc" "$mirror"
   AWS_PLUGIN=$(find "$mirror" -type f -name 'terraform-provider-aws_v*' | head -n 1)
   export AWS_PLUGIN

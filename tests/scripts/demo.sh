@@ -19,11 +19,11 @@ cargo build --release --quiet --bins
 nixops4=$target/release/nixops4
 
 mirror=$(find_aws_mirror)
-server=
-if [ -n "$mirror" ]; then server=$(install_moto "$target"); fi
-if [ -n "$server" ]; then
+python=
+if [ -n "$mirror" ]; then python=$(install_moto "$target"); fi
+if [ -n "$python" ]; then
   say "Using the AWS provider below $mirror and an imitation of AWS on this machine"
-  start_moto "$server" "$work/moto.log"
+  start_moto "$python" "$work/moto.log"
   deployment=aws
   before='{ name = "demo"; parameter = "/demo/subnet"; }'
   after='{ name = "renamed"; parameter = "/demo/subnet-id"; }'

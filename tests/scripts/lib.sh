@@ -21,22 +21,22 @@ find_aws_mirror() {
   done
 }
 
-# Makes a virtual environment with the loopback AWS API below $1 and prints its server program;
-# prints nothing where that cannot be had.
+# Makes a virtual environment with the loopback AWS API below $1 and prints its Python; prints
+# nothing where that cannot be had.
 install_moto() {
   local venv=$1/moto
   if [ ! -x "$venv/bin/moto_server" ]; then
     { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'moto[server]'; } >&2 || return 0
   fi
-  printf '%s\n' "$venv/bin/moto_server"
+  printf '%s\n' "$venv/bin/python"
 }
 
-# Starts the loopback AWS API $1 with its log in $2; sets moto_pid and the variables by which the
-# AWS provider finds it.
+# Starts the loopback AWS API with the Python $1 and its log in $2; sets moto_pid and the variables
+# by which the AWS provider finds it.
 start_moto() {
   local port
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  "$1" -H 127.0.0.1 -p "$port" >"$2" 2>&1 &
+  "$1" tests/scripts/aws_api.py "$port" >"$2" 2>&1 &
   moto_pid=$!
   until python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null; do
     kill -0 "$moto_pid" || { cat "$2" >&2; return 1; }

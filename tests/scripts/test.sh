@@ -22,10 +22,10 @@ say "Plugins for the tests"
 NIXOPS4_TEST_DEMO_PLUGIN=$(build_demo_plugin "$target/plugins")
 export NIXOPS4_TEST_DEMO_PLUGIN
 mirror=$(find_aws_mirror)
-server=
-if [ -n "$mirror" ]; then server=$(install_moto "$target"); fi
-if [ -n "$server" ]; then
-  start_moto "$server" "$work/moto.log"
+python=
+if [ -n "$mirror" ]; then python=$(install_moto "$target"); fi
+if [ -n "$python" ]; then
+  start_moto "$python" "$work/moto.log"
   export NIXOPS4_PLUGIN_MIRROR=$mirror
 else
   echo "SKIPPED: no AWS provider, or no imitation of its API, is on this machine; its tests say so"
