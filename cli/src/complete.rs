@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Command, CommandFactory};
+use clap::{Command, CommandFactory, ValueEnum};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
 use nixops4_core::evaluate::Evaluate;
@@ -14,9 +14,33 @@ use nixops4_proto::evaluator::{Walk, WalkItem};
 use nixops4_proto::path::MemberPath;
 use tokio::sync::mpsc;
 
-use crate::args::{Cli, CompletionShell, RootArgs};
+use crate::args::RootArgs;
 use crate::command_error::CommandError;
+use crate::command_line::Cli;
 use crate::session;
+
+/// A shell that can complete what is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletionShell {
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+impl CompletionShell {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "bash",
+            Self::Elvish => "elvish",
+            Self::Fish => "fish",
+            Self::Powershell => "powershell",
+            Self::Zsh => "zsh",
+        }
+    }
+}
 
 /// The variable by which a shell's script says that it asks.
 const VARIABLE: &str = "COMPLETE";

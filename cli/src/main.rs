@@ -2,6 +2,7 @@
 
 mod args;
 mod command_error;
+mod command_line;
 mod commands;
 mod complete;
 mod evaluation;
@@ -19,9 +20,10 @@ mod view;
 
 use std::process::ExitCode;
 
-use args::{Cli, ColorChoice, Command, StateCommand};
+use args::ColorChoice;
 use clap::Parser;
 use command_error::CommandError;
+use command_line::{Cli, Command, StateCommand};
 use exit::Exit;
 
 fn main() -> ExitCode {

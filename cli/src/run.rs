@@ -25,16 +25,35 @@ const LAST_INTERRUPT: usize = 3;
 
 /// What a run is to be.
 pub struct Options {
-    /// What was typed of it.
-    pub run: RunArgs,
-    /// The member paths that were typed.
-    pub members: Vec<MemberPath>,
-    /// Whether states are to be written.
-    pub access: StateAccess,
-    /// Whether evaluation traces are whole.
-    pub show_trace: bool,
-    /// Whether events are printed as JSON lines.
-    pub json: bool,
+    run: RunArgs,
+    members: Vec<MemberPath>,
+    access: StateAccess,
+    show_trace: bool,
+    json: bool,
+}
+
+impl Options {
+    /// A run on all members, told of in words; `show_trace` says whether evaluation traces are
+    /// whole.
+    pub fn new(run: RunArgs, access: StateAccess, show_trace: bool) -> Self {
+        Self {
+            run,
+            members: Vec::new(),
+            access,
+            show_trace,
+            json: false,
+        }
+    }
+
+    /// On these members; on all, if there are none.
+    pub fn members(self, members: Vec<MemberPath>) -> Self {
+        Self { members, ..self }
+    }
+
+    /// Told of as JSON lines, if `json`.
+    pub fn json(self, json: bool) -> Self {
+        Self { json, ..self }
+    }
 }
 
 /// A run under way.

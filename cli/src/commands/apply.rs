@@ -1,20 +1,62 @@
 //! `nixops4 apply` and `nixops4 destroy`: plan, ask, do.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use clap::Args;
+use nixops4_core::MemberPath;
 use nixops4_core::apply::{ApplyReport, Approve};
 use nixops4_core::plan::Plan;
 
 use super::plan::show;
-use crate::args::{ApplyArgs, DestroyArgs, RefreshChoice, RunArgs};
+use crate::args::{RefreshChoice, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::plan_file;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
 use crate::ui::style::{BOLD, paint};
+
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// Member paths: each with everything below it and what it depends on [default: everything]
+    #[arg(value_name = "MEMBER", conflicts_with = "plan")]
+    pub members: Vec<MemberPath>,
+
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Carries out a plan written by `plan --out`, and nothing else
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+
+    /// Does not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Prints one JSON event a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DestroyArgs {
+    /// Member paths: each with everything below it and what depends on it [default: everything]
+    #[arg(value_name = "MEMBER")]
+    pub members: Vec<MemberPath>,
+
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Does not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Prints one JSON event a line
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Plans, asks, and makes everything as the deployment says.
 pub async fn apply(args: ApplyArgs, show_trace: bool) -> Result<Exit, CommandError> {
@@ -25,19 +67,12 @@ pub async fn apply(args: ApplyArgs, show_trace: bool) -> Result<Exit, CommandErr
         yes,
         json,
     } = args;
-    let access = StateAccess::Write;
     if let Some(path) = plan {
         return apply_saved(&path, run, json, show_trace).await;
     }
     let approval = Approval::new(yes, json)?;
-    let mut run = Run::start(Options {
-        run,
-        members,
-        access,
-        show_trace,
-        json,
-    })
-    .await?;
+    let options = Options::new(run, StateAccess::Write, show_trace);
+    let mut run = Run::start(options.members(members).json(json)).await?;
     let planned = run.drive(async |engine| engine.plan().await).await;
     carry_out(run, planned, approval).await
 }
@@ -55,15 +90,9 @@ async fn apply_saved(
         true => RefreshChoice::All,
         false => RefreshChoice::None,
     };
-    let (members, access) = (file.members.clone(), StateAccess::Write);
-    let mut run = Run::start(Options {
-        run,
-        members,
-        access,
-        show_trace,
-        json,
-    })
-    .await?;
+    let members = file.members.clone();
+    let options = Options::new(run, StateAccess::Write, show_trace);
+    let mut run = Run::start(options.members(members).json(json)).await?;
     let planned = run
         .drive(async |engine| engine.plan_saved(&file).await)
         .await;
@@ -79,15 +108,8 @@ pub async fn destroy(args: DestroyArgs, show_trace: bool) -> Result<Exit, Comman
         json,
     } = args;
     let approval = Approval::new(yes, json)?;
-    let access = StateAccess::Write;
-    let mut run = Run::start(Options {
-        run,
-        members,
-        access,
-        show_trace,
-        json,
-    })
-    .await?;
+    let options = Options::new(run, StateAccess::Write, show_trace);
+    let mut run = Run::start(options.members(members).json(json)).await?;
     let planned = run.drive(async |engine| engine.plan_destroy().await).await;
     carry_out(run, planned, approval).await
 }

@@ -4,15 +4,74 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use nixops4_core::evaluate::{Evaluate, EvaluatorProcess};
 use nixops4_proto::evaluator::{Eval, EvalArg, EvalArgValue, EvalFormat, EvalSource};
 use tokio::sync::mpsc;
 
-use crate::args::EvalArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::session;
 use crate::tools::Providers;
+
+#[derive(Args, Debug)]
+pub struct EvalArgs {
+    /// Expressions, or with the name of a file, `<name>` or `-`: what is in there
+    #[arg(value_name = "EXPR|FILE")]
+    pub sources: Vec<String>,
+
+    /// Takes what is given for expressions, never for files
+    #[arg(long, short = 'E')]
+    pub expr: bool,
+
+    /// A file with the expression
+    #[arg(long, short, value_name = "PATH", conflicts_with_all = ["sources", "expr"])]
+    pub file: Option<PathBuf>,
+
+    /// An attribute of the result, such as a.b.0; may be given several times
+    #[arg(long, short = 'A', value_name = "PATH")]
+    pub attr: Vec<String>,
+
+    /// An argument for functions: a name and an expression
+    #[arg(long, num_args = 2, value_names = ["NAME", "EXPR"])]
+    pub arg: Vec<String>,
+
+    /// An argument for functions: a name and a string
+    #[arg(long, num_args = 2, value_names = ["NAME", "TEXT"])]
+    pub argstr: Vec<String>,
+
+    /// Prints JSON
+    #[arg(long, group = "format")]
+    pub json: bool,
+
+    /// Prints XML
+    #[arg(long, group = "format")]
+    pub xml: bool,
+
+    /// Leaves out of the XML where things were written
+    #[arg(long, requires = "xml")]
+    pub no_location: bool,
+
+    /// Prints a string as it is
+    #[arg(long, group = "format")]
+    pub raw: bool,
+
+    /// Evaluates nothing; prints the expression as it was understood
+    #[arg(long, alias = "parse-only", group = "format")]
+    pub parse: bool,
+
+    /// Evaluates everything inside the result
+    #[arg(long)]
+    pub strict: bool,
+
+    /// What nix-instantiate needs to be told, and `nixops4 eval` does not
+    #[arg(long, hide = true, alias = "eval-only")]
+    pub eval: bool,
+
+    /// Likewise
+    #[arg(long, hide = true)]
+    pub read_write_mode: bool,
+}
 
 /// What is evaluated where nothing is named.
 const DEFAULT_FILE: &str = "./default.nix";

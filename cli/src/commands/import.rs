@@ -76,15 +76,9 @@ async fn take_over(
         ..
     } = args;
     let approval = Approval::new(yes, json)?;
-    let (members, access) = (vec![member.clone()], StateAccess::Write);
-    let mut run = Run::start(Options {
-        run,
-        members,
-        access,
-        show_trace,
-        json,
-    })
-    .await?;
+    let members = vec![member.clone()];
+    let options = Options::new(run, StateAccess::Write, show_trace);
+    let mut run = Run::start(options.members(members).json(json)).await?;
     run.engine.take_over(member, object);
     let planned = run.drive(async |engine| engine.plan().await).await;
     carry_out(run, planned, approval).await
@@ -96,14 +90,8 @@ async fn generate(
     show_trace: bool,
 ) -> Result<Exit, CommandError> {
     let ImportArgs { member, run, .. } = args;
-    let mut run = Run::start(Options {
-        run,
-        members: Vec::new(),
-        access: StateAccess::Read,
-        show_trace,
-        json: false,
-    })
-    .await?;
+    let options = Options::new(run, StateAccess::Read, show_trace);
+    let mut run = Run::start(options).await?;
     let described = run
         .drive(async |engine| engine.describe_object(&member, &object).await)
         .await;

@@ -2,12 +2,20 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::args::InitArgs;
+use clap::Args;
+
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::root::ROOT_FILE;
+
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// The folder to write into
+    #[arg(default_value = ".")]
+    pub directory: PathBuf,
+}
 
 /// What is written.
 const STARTER: &str = include_str!("init/nixops4.nix");

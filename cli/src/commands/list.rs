@@ -4,12 +4,11 @@ use std::collections::HashSet;
 
 use clap::Args;
 use nixops4_core::diagnostic::Diagnostics;
-use nixops4_core::engine::DEFAULT_PARALLELISM;
 use nixops4_core::provider::{ListRequest, Listed};
 use nixops4_core::value::Value;
 use serde_json::{Value as Json, json};
 
-use crate::args::{ProcessArgs, RefreshChoice, RootArgs, RunArgs};
+use crate::args::{RefreshChoice, RootArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
@@ -53,20 +52,10 @@ pub async fn run(args: SearchArgs, show_trace: bool) -> Result<Exit, CommandErro
         .map_err(|error| CommandError::user(format!("--config is not JSON: {error}")))?;
     let inputs = Value::from_plain_json(&config)
         .map_err(|error| CommandError::user(format!("--config: {error}")))?;
-    let mut run = Run::start(Options {
-        run: RunArgs {
-            root: args.root.clone(),
-            refresh: RefreshChoice::All,
-            parallelism: DEFAULT_PARALLELISM,
-            processes: ProcessArgs::default(),
-        },
-        members: Vec::new(),
-        access: StateAccess::Read,
-        show_trace,
-        // What is found is all that is printed.
-        json: false,
-    })
-    .await?;
+    let run = RunArgs::on(args.root.clone(), RefreshChoice::All);
+    // What is found is all that is printed.
+    let options = Options::new(run, StateAccess::Read, show_trace);
+    let mut run = Run::start(options).await?;
     let searched = search(&mut run, &args, &inputs).await;
     let warnings = run.close(searched).await?;
     anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));

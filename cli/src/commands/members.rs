@@ -1,15 +1,28 @@
 //! `nixops4 members list`: the names of the members of a component.
 
+use clap::Subcommand;
 use nixops4_core::diagnostic::Diagnostic;
 use nixops4_core::evaluate::{Evaluate, from_eval_error};
 use nixops4_proto::evaluator::{Component, ComponentKind, Walk, WalkItem};
 use nixops4_proto::path::MemberPath;
 use tokio::sync::mpsc;
 
-use crate::args::{MembersCommand, RootArgs};
+use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::session;
+
+#[derive(Debug, Subcommand)]
+pub enum MembersCommand {
+    /// Lists the members of a component, one a line
+    List {
+        /// The component
+        #[arg(default_value = "")]
+        path: MemberPath,
+        #[command(flatten)]
+        root: RootArgs,
+    },
+}
 
 /// Runs a `members` command.
 pub async fn run(command: MembersCommand, show_trace: bool) -> Result<Exit, CommandError> {

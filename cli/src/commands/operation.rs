@@ -1,15 +1,39 @@
 //! `nixops4 run`: does an operation that a component offers, or lists those there are.
 
+use clap::Args;
 use nixops4_core::MemberPath;
 use nixops4_core::engine::{OperationPlan, OperationReport, nearest};
 use nixops4_proto::evaluator::OperationHead;
 
 use super::apply::{ask, may_ask};
-use crate::args::{OperationArgs, ProcessArgs, RunArgs};
+use crate::args::{RefreshChoice, RootArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+
+#[derive(Args, Debug)]
+#[command(override_usage = "nixops4 run [OPTIONS] [MEMBER] [OPERATION]")]
+pub struct OperationArgs {
+    /// The component and its operation; of the root, the operation alone [default: lists them]
+    #[arg(value_name = "MEMBER OPERATION", num_args = 0..=2)]
+    pub words: Vec<String>,
+
+    #[command(flatten)]
+    pub root: RootArgs,
+
+    /// Whether to read the objects whose outputs the operation uses
+    #[arg(long, value_enum, default_value_t = RefreshChoice::All)]
+    pub refresh: RefreshChoice,
+
+    /// Does not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    /// Prints one JSON event a line
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Does an operation, or lists those there are.
 pub async fn run(args: OperationArgs, show_trace: bool) -> Result<Exit, CommandError> {
@@ -23,21 +47,8 @@ pub async fn run(args: OperationArgs, show_trace: bool) -> Result<Exit, CommandE
     if words.len() > 1 {
         may_ask(yes, json)?;
     }
-    let run = RunArgs {
-        root,
-        refresh,
-        parallelism: nixops4_core::engine::DEFAULT_PARALLELISM,
-        processes: ProcessArgs::default(),
-    };
-    let (members, access) = (Vec::new(), StateAccess::Read);
-    let options = Options {
-        run,
-        members,
-        access,
-        show_trace,
-        json,
-    };
-    let mut run = Run::start(options).await?;
+    let options = Options::new(RunArgs::on(root, refresh), StateAccess::Read, show_trace);
+    let mut run = Run::start(options.json(json)).await?;
     let done = carry_out(&mut run, &words, yes, json).await;
     run.close(done).await
 }

@@ -1,16 +1,35 @@
 //! `nixops4 output`: outputs, as they are remembered.
 
+use clap::Args;
 use nixops4_core::engine::StateAccess;
 use nixops4_core::value::Value;
 use nixops4_core::{AttrPath, MemberPath};
 use serde_json::{Map, Value as Json};
 
-use crate::args::OutputArgs;
+use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::Memory;
 use crate::ui::style::{BOLD, paint};
 use crate::ui::value::{print_json, scalar_or_secret, to_json};
+
+#[derive(Args, Debug)]
+pub struct OutputArgs {
+    /// A member, or one of its outputs: `net.vpc`, `net.vpc.id` [default: all]
+    #[arg(value_name = "MEMBER[.PATH]")]
+    pub target: Option<String>,
+
+    #[command(flatten)]
+    pub root: RootArgs,
+
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Shows secrets in clear
+    #[arg(long)]
+    pub show_sensitive: bool,
+}
 
 /// Prints all outputs, those of the members at a path, or one of them.
 pub async fn run(args: OutputArgs, show_trace: bool) -> Result<Exit, CommandError> {

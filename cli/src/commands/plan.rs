@@ -1,13 +1,43 @@
 //! `nixops4 plan`: shows what would be done.
 
+use std::path::PathBuf;
+
+use clap::Args;
+use nixops4_core::MemberPath;
 use nixops4_core::plan::Plan;
 
-use crate::args::PlanArgs;
+use crate::args::RunArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::plan_file;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Member paths: each with everything below it and what it depends on [default: everything]
+    #[arg(value_name = "MEMBER")]
+    pub members: Vec<MemberPath>,
+
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Exits with 2 if there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+
+    /// Writes the plan to a file, for `apply --plan`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Plans the deletion of everything instead
+    #[arg(long)]
+    pub destroy: bool,
+
+    /// Prints one JSON event a line
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Plans and shows.
 pub async fn run(args: PlanArgs, show_trace: bool) -> Result<Exit, CommandError> {
@@ -19,15 +49,8 @@ pub async fn run(args: PlanArgs, show_trace: bool) -> Result<Exit, CommandError>
         destroy,
         json,
     } = args;
-    let access = StateAccess::Read;
-    let mut run = Run::start(Options {
-        run,
-        members,
-        access,
-        show_trace,
-        json,
-    })
-    .await?;
+    let options = Options::new(run, StateAccess::Read, show_trace);
+    let mut run = Run::start(options.members(members).json(json)).await?;
     let planned = match destroy {
         true => run.drive(async |engine| engine.plan_destroy().await).await,
         false => run.drive(async |engine| engine.plan().await).await,

@@ -1,15 +1,40 @@
 //! `nixops4 state repair`: settles operations that were cut off before their result was known.
 
+use clap::Args;
+use nixops4_core::MemberPath;
 use nixops4_core::engine::StateAccess;
 use nixops4_core::state::{IntentId, OpenIntent, OperationKind, StateEvent};
 
 use super::apply::ask;
-use crate::args::{ProcessArgs, RefreshChoice, RepairArgs, RunArgs};
+use crate::args::{RefreshChoice, RootArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::{Memory, selected};
 use crate::run::{Options, Run};
 use crate::ui;
+
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("how").required(true))]
+pub struct RepairArgs {
+    /// Member paths [default: all that are in doubt]
+    #[arg(value_name = "MEMBER")]
+    pub members: Vec<MemberPath>,
+
+    /// The operation had no effect, or its object has been seen to by hand
+    #[arg(long, group = "how")]
+    pub forget: bool,
+
+    /// The object exists: take it over by the provider's identifier for it
+    #[arg(long, value_name = "ID", group = "how")]
+    pub adopt: Option<String>,
+
+    #[command(flatten)]
+    pub root: RootArgs,
+
+    /// Does not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
 
 /// Settles what is in doubt, as the user says it is.
 pub async fn run(args: RepairArgs, show_trace: bool) -> Result<Exit, CommandError> {
@@ -33,21 +58,9 @@ async fn adopt(args: &RepairArgs, id: &str, show_trace: bool) -> Result<Exit, Co
     if !args.yes && !ask(&format!("Take over {id} as {member}?"))? {
         return Ok(Exit::Failed);
     }
-    let run = RunArgs {
-        root: args.root.clone(),
-        refresh: RefreshChoice::None,
-        parallelism: nixops4_core::engine::DEFAULT_PARALLELISM,
-        processes: ProcessArgs::default(),
-    };
-    let (members, access, json) = (vec![member.clone()], StateAccess::Write, false);
-    let mut run = Run::start(Options {
-        run,
-        members,
-        access,
-        show_trace,
-        json,
-    })
-    .await?;
+    let run = RunArgs::on(args.root.clone(), RefreshChoice::None);
+    let options = Options::new(run, StateAccess::Write, show_trace);
+    let mut run = Run::start(options.members(vec![member.clone()])).await?;
     let adopted = run
         .drive(async |engine| Ok(engine.adopt(member, id).await))
         .await;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use clap::Args;
 use nixops4_core::MemberPath;
 use nixops4_core::engine::StateAccess;
 use nixops4_core::state::query::{self, Secrets};
@@ -9,12 +10,36 @@ use nixops4_core::state::{ResourceEntry, StoredObject};
 use nixops4_core::value::Value;
 use serde_json::{Map, Value as Json};
 
-use crate::args::{RootArgs, ShowArgs, StateShowArgs};
+use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::{Memory, selected};
 use crate::ui::style::{BOLD, DIM, WARNING, paint};
 use crate::ui::value::{print_json, scalar_or_secret};
+
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    pub root: RootArgs,
+
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct StateShowArgs {
+    /// Member paths [default: all]
+    #[arg(value_name = "MEMBER")]
+    pub members: Vec<MemberPath>,
+
+    #[command(flatten)]
+    pub root: RootArgs,
+
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// `nixops4 state list`: a resource a line.
 pub async fn list(args: ShowArgs, show_trace: bool) -> Result<Exit, CommandError> {
