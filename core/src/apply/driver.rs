@@ -21,7 +21,8 @@ use crate::MemberPath;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::{Interrupt, Tools, Urgency};
 use crate::evaluate::{Evaluate, EvaluateError};
-use crate::plan::session::{Batch, ProviderStatus, Session};
+use crate::plan::nodes::ProviderStatus;
+use crate::plan::session::{Batch, Session};
 use crate::plan::values::{contradiction, same};
 use crate::value::Value;
 

@@ -21,7 +21,8 @@ use nixops4_proto::events::Operation;
 
 use crate::graph::{Cycle, Graph};
 use crate::plan::Change;
-use crate::plan::session::{Node, NodeId, NodeKind, Session, Status};
+use crate::plan::nodes::{Node, NodeId, NodeKind, Status};
+use crate::plan::session::Session;
 use crate::provider::{Action, Mode};
 use crate::state::DeposedKey;
 use crate::{MemberPath, OutputRef};

@@ -10,7 +10,7 @@ use crate::MemberPath;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::{Ephemerals, ToOpen};
 use crate::plan::Change;
-use crate::plan::session::Ready;
+use crate::plan::nodes::Ready;
 use crate::plan::values::same;
 use crate::plan::work::{OpenEphemeral, PlanWork, read_data, state_diagnostics};
 use crate::provider::{

@@ -6,7 +6,7 @@ use super::{Engine, EngineError};
 use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::plan::driver;
-use crate::plan::session::{NodeKind, ProviderStatus, Ready};
+use crate::plan::nodes::{NodeKind, ProviderStatus, Ready};
 use crate::plan::work::state_diagnostics;
 use crate::provider::{Identifier, ImportRequest, Mode};
 use crate::state::{IntentId, OpenIntent, Outcome, ProviderRecord, StateStore, StoredObject};

@@ -10,7 +10,7 @@ use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::plan::driver;
 use crate::plan::listen::unknown_outputs;
-use crate::plan::session::{NodeKind, ProviderKey, ProviderStatus, Ready};
+use crate::plan::nodes::{NodeKind, ProviderKey, ProviderStatus, Ready};
 use crate::provider::{Identifier, ImportRequest, ListRequest, Listed, ProviderResult};
 use crate::value::Value;
 

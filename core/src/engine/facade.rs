@@ -13,7 +13,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::evaluate::{Evaluate, EvaluateError};
 use crate::plan::Plan;
 use crate::plan::driver::{self, Stopped};
-use crate::plan::session::{Session, StoreStatus};
+use crate::plan::nodes::StoreStatus;
+use crate::plan::session::Session;
 use crate::report::Reporter;
 
 /// Whom a run asks.
@@ -261,7 +262,7 @@ impl Engine {
         // Those who opened them have to be there still.
         diagnostics.extend(self.session.ephemerals.close().await);
         for provider in &self.session.providers {
-            if let crate::plan::session::ProviderStatus::Ready(ready) = &provider.status {
+            if let crate::plan::nodes::ProviderStatus::Ready(ready) = &provider.status {
                 ready.configured.close().await;
             }
         }

@@ -17,7 +17,7 @@ use crate::evaluate::{EvaluateError, from_eval_error};
 use crate::plan::HoldReason;
 use crate::plan::driver;
 use crate::plan::listen::unknown_outputs;
-use crate::plan::session::{NodeKind, Prior, Ready, Status};
+use crate::plan::nodes::{NodeKind, Prior, Ready, Status};
 use crate::plan::values::mark_sensitive;
 use crate::provider::{ActionRequest, Failure, Mode};
 use crate::value::{RefTable, Value};

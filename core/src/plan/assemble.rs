@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::model::{Basis, Deferred, FailedMember, HeldBack, Plan, StateNote};
-use super::session::{NodeId, NodeKind, Session, Status, StoreStatus};
+use super::nodes::{NodeId, NodeKind, Status, StoreStatus};
+use super::session::Session;
 use crate::MemberPath;
 use crate::graph::Graph;
 use crate::provider::{Action, Mode};
@@ -123,7 +124,7 @@ impl Session {
     }
 
     fn changes_of(&self, store: usize) -> impl Iterator<Item = NodeId> + '_ {
-        let uses = move |node: &super::session::Node| {
+        let uses = move |node: &super::nodes::Node| {
             let resource = node.resource.as_ref();
             matches!(node.status, Status::Planned(_))
                 && resource.is_some_and(|resource| resource.store == Some(store))

@@ -8,7 +8,8 @@ use nixops4_proto::evaluator::Subject;
 
 use super::ephemeral::unknown_outputs_of;
 use super::model::{Change, DeferReason, Reason};
-use super::session::{Node, NodeId, NodeKind, Prior, ResourceNode, Session, Status};
+use super::nodes::{Node, NodeId, NodeKind, Prior, ResourceNode, Status};
+use super::session::Session;
 use super::values::{has_drifted, same};
 use super::work::{PlanWork, Work};
 use crate::diagnostic::{Diagnosed, Diagnostic};

@@ -12,7 +12,8 @@ use nixops4_proto::events::{Event, Found};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::session::{Batch, ProviderId, Session};
+use super::nodes::ProviderId;
+use super::session::{Batch, Session};
 use super::values::has_drifted;
 use super::work::{Done, Work};
 use crate::engine::{Interrupt, Tools};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use nixops4_proto::evaluator::Subject;
 
 use super::model::Reason;
-use super::session::{NodeId, NodeKind, ResourceNode, Session, Status};
+use super::nodes::{NodeId, NodeKind, ResourceNode, Status};
+use super::session::Session;
 use super::work::{OpenEphemeral, Work};
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::engine::ToOpen;

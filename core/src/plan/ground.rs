@@ -14,10 +14,11 @@ use nixops4_proto::evaluator::Subject;
 
 use super::listen::is_managed;
 use super::model::{DeferReason, HoldReason};
-use super::session::{
+use super::nodes::{
     NodeId, NodeKind, Prior, ProviderId, ProviderKey, ProviderNode, ProviderStatus, Ready,
-    ResourceNode, Session, Status, StoreId, StoreStatus, TypeStatus, Waiter,
+    ResourceNode, Status, StoreId, StoreStatus, TypeStatus, Waiter,
 };
+use super::session::Session;
 use super::work::{OpenProvider, ReadPrior, Work};
 use crate::OutputRef;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};

@@ -10,10 +10,10 @@ use nixops4_proto::evaluator::{
 
 use super::ephemeral::is_ephemeral;
 use super::model::DeferReason;
-use super::session::{
-    NodeId, NodeKind, ProviderKey, ProviderNode, ProviderStatus, ResourceNode, Session, Status,
-    Waiter,
+use super::nodes::{
+    NodeId, NodeKind, ProviderKey, ProviderNode, ProviderStatus, ResourceNode, Status, Waiter,
 };
+use super::session::Session;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::evaluate::from_eval_error;
 use crate::provider::{Identifier, Mode};

@@ -10,6 +10,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `session` | everything that is known during a run; the synchronous heart |
+//! | `nodes` | one component, provider instance or state, and how far it has got |
 //! | `listen` | what the evaluator says |
 //! | `ground` | providers, types, and what there is |
 //! | `stores` | states, and what is remembered where |
@@ -38,6 +39,7 @@ mod ground;
 pub(crate) mod listen;
 mod model;
 mod moves;
+pub(crate) mod nodes;
 mod orphans;
 pub(crate) mod remembered;
 mod saved;

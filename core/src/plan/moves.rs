@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::model::{HoldReason, StateMove};
-use super::session::{NodeId, NodeKind, Session, Status, StoreId, StoreStatus};
+use super::nodes::{NodeId, NodeKind, Status, StoreId, StoreStatus};
+use super::session::Session;
 use crate::MemberPath;
 use crate::diagnostic::Diagnostics;
 use crate::state::StoredObject;

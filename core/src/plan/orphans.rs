@@ -9,10 +9,11 @@ use nixops4_proto::evaluator::{ProviderInstance, ProviderProgram};
 use super::configuration::{completed, incomplete};
 use super::model::{HoldReason, Reason};
 use super::moves::same_object;
-use super::session::{
-    Node, NodeId, NodeKind, Prior, ProviderId, ProviderKey, ProviderStatus, ResourceNode, Session,
-    Status, StoreId, Waiter,
+use super::nodes::{
+    Node, NodeId, NodeKind, Prior, ProviderId, ProviderKey, ProviderStatus, ResourceNode, Status,
+    StoreId, Waiter,
 };
+use super::session::Session;
 use super::work::Work;
 use crate::MemberPath;
 use crate::diagnostic::Diagnostic;

@@ -4,7 +4,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::model::{Change, DeferReason, HoldReason};
-use super::session::{NodeId, NodeKind, ProviderStatus, Session, Status, StoreStatus};
+use super::nodes::{NodeId, NodeKind, ProviderStatus, Status, StoreStatus};
+use super::session::Session;
 use crate::MemberPath;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Cycle, Graph};
@@ -52,7 +53,7 @@ impl Session {
 
     fn open_nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
         let destroy = self.destroy;
-        let open = move |(_, node): &(NodeId, &super::session::Node)| {
+        let open = move |(_, node): &(NodeId, &super::nodes::Node)| {
             let bystander = match node.kind {
                 NodeKind::Unheard | NodeKind::Absent => true,
                 // Of a destruction, what is in the deployment is no part.

@@ -7,8 +7,9 @@ use nixops4_proto::evaluator::{ProviderProgram, StateChoice};
 
 use super::listen::unknown_outputs;
 use super::model::DeferReason;
+use super::nodes::{NodeId, NodeKind, Status, StoreId, StoreNode, StoreStatus};
 use super::remembered::Contents;
-use super::session::{NodeId, NodeKind, Session, Status, StoreId, StoreNode, StoreStatus};
+use super::session::Session;
 use super::work::{OpenStore, Work};
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::engine::StateHandler;

@@ -7,10 +7,9 @@ use nixops4_proto::evaluator::{Component, ComponentKind};
 use nixops4_proto::events::Operation;
 
 use super::model::{Change, DeferReason};
+use super::nodes::{NodeId, NodeKind, Prior, ProviderStatus, Status, StoreId, StoreStatus};
 use super::remembered::Contents;
-use super::session::{
-    NodeId, NodeKind, Prior, ProviderStatus, Session, Status, StoreId, StoreStatus,
-};
+use super::session::Session;
 use super::work::PlanWork;
 use crate::apply::{Job, Outcome};
 use crate::diagnostic::Diagnostic;
@@ -88,12 +87,12 @@ impl Session {
 
     /// Whether something is left for a later wave.
     pub(crate) fn deferred(&self) -> usize {
-        let deferred = |node: &&super::session::Node| matches!(node.status, Status::Deferred(_));
+        let deferred = |node: &&super::nodes::Node| matches!(node.status, Status::Deferred(_));
         self.nodes.iter().filter(deferred).count()
     }
 
     pub(crate) fn held_back(&self) -> usize {
-        let held = |node: &&super::session::Node| matches!(node.status, Status::Held(_));
+        let held = |node: &&super::nodes::Node| matches!(node.status, Status::Held(_));
         self.nodes.iter().filter(held).count()
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
 
+use super::nodes::{NodeId, ProviderId, Ready, StoreId};
 use super::remembered::Contents;
-use super::session::{NodeId, ProviderId, Ready, StoreId};
 use crate::AttrPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::engine::{Ephemerals, ProviderFactory, Refresh, StateHandler, ToOpen, Tools};
