@@ -1,21 +1,12 @@
 //! Bad input, through the program: what failed, where, why, what to do next; and never a panic.
 
-use nixops4_tests::Sandbox;
+use nixops4_tests::{Sandbox, says};
 
 /// Plans a deployment with the local provider in which something is wrong.
 fn complaint(members: &str) -> String {
     let text =
         format!("{{ members, providers, ... }}: {{\n  providers.local = {{ }};\n{members}\n}}\n");
     Sandbox::with_deployment(&text).fails(&["plan"])
-}
-
-/// Asserts that all of it is said.
-#[track_caller]
-fn says(said: &str, expected: &[&str]) {
-    for text in expected {
-        assert!(said.contains(text), "{text:?} is not said:\n{said}");
-    }
-    assert!(!said.contains("panicked"), "{said}");
 }
 
 #[test]

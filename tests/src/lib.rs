@@ -257,3 +257,15 @@ pub fn signal(name: &str, pid: u32) {
         .expect("kill runs");
     assert!(sent.success(), "no process {pid}");
 }
+
+/// Asserts that all of it is said, and that nothing has panicked.
+///
+/// # Panics
+/// Where it is not so.
+#[track_caller]
+pub fn says(said: &str, expected: &[&str]) {
+    for text in expected {
+        assert!(said.contains(text), "{text:?} is not said:\n{said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}

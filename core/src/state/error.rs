@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nixops4_proto::state::{Event, LockOwner, OperationKind};
@@ -126,15 +126,29 @@ impl StateError {
                 });
                 hints
             }
-            Self::Io { .. }
-            | Self::ReadOnly { .. }
-            | Self::Handler { .. }
-            | Self::Closed { .. } => Vec::new(),
+            Self::Io { path, source, .. } => io_hint(path, source).into_iter().collect(),
+            Self::ReadOnly { .. } | Self::Handler { .. } | Self::Closed { .. } => Vec::new(),
         }
     }
 }
 
-fn locked(path: &std::path::Path, owner: Option<&LockOwner>) -> String {
+fn io_hint(path: &Path, error: &io::Error) -> Option<String> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("make room there and run it again: it goes on from what is recorded".to_owned())
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            let folder = path.parent().unwrap_or(path).display();
+            Some(format!(
+                "a run that changes something writes files in {folder}: make it writable, or name \
+                 another state"
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn locked(path: &Path, owner: Option<&LockOwner>) -> String {
     match owner {
         None => format!("another process has just locked {}", path.display()),
         Some(owner) => format!(
