@@ -1,11 +1,16 @@
 //! Errors and warnings as text: what, where (with the line itself), why, what to do next.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 use nixops4_proto::evaluator::Position;
 
 use super::style::{BOLD, DIM, ERROR, HINT, WARNING, paint};
+
+/// How many characters of a line of source are shown; longer ones would break in a terminal, and
+/// the mark would stand under the wrong piece.
+const LONGEST_LINE: usize = 100;
 
 /// All of them, errors last, where the eye is.
 pub fn render_all(diagnostics: &Diagnostics) -> String {
@@ -68,22 +73,35 @@ pub fn snippet(position: &Position) -> String {
     if let Some(source) = source_line {
         let number = line.to_string();
         let margin = " ".repeat(number.len());
+        let before = (*column as usize).saturating_sub(1);
+        let (shown, before) = excerpt(source.trim_end(), before);
         // The mark is placed under the column whatever the width of a tab is.
-        let lead: String = source
+        let lead: String = shown
             .chars()
-            .take((*column as usize).saturating_sub(1))
+            .take(before)
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
         let bar = paint(DIM, "|");
-        let _ = writeln!(
-            text,
-            "  {} {bar} {}",
-            paint(DIM, &number),
-            source.trim_end()
-        );
+        let _ = writeln!(text, "  {} {bar} {shown}", paint(DIM, &number));
         let _ = writeln!(text, "  {margin} {bar} {lead}{}", paint(ERROR, "^"));
     }
     text
+}
+
+/// As much of a long line as is around a character of it, and how many characters now come before
+/// that one.
+fn excerpt(line: &str, before: usize) -> (Cow<'_, str>, usize) {
+    let length = line.chars().count();
+    if length <= LONGEST_LINE {
+        return (line.into(), before);
+    }
+    let last_start = length - LONGEST_LINE;
+    let start = before.saturating_sub(LONGEST_LINE / 2).min(last_start);
+    let kept: String = line.chars().skip(start).take(LONGEST_LINE).collect();
+    let cut = |is_cut: bool| if is_cut { "…" } else { "" };
+    let (left, right) = (cut(start > 0), cut(start < last_start));
+    let before = before.saturating_sub(start) + usize::from(start > 0);
+    (format!("{left}{kept}{right}").into(), before)
 }
 
 #[cfg(test)]
@@ -112,5 +130,30 @@ mod tests {
              --> nixops4.nix:7:3\n  7 |   cidr_blok = 1;\n    |   ^\n  It has 16 inputs.\n  \
              hint: did you mean `cidr_block`?\n"
         );
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_mark_is_shown() {
+        let source = format!("{}X{}", "é".repeat(300), "b".repeat(300));
+        let position = |column| Position {
+            file: "a.nix".into(),
+            line: 1,
+            column,
+            source_line: Some(source.clone()),
+        };
+        let under = |column| {
+            let text = anstream::adapter::strip_str(&snippet(&position(column))).to_string();
+            let lines: Vec<Vec<char>> = text.lines().map(|l| l.chars().collect()).collect();
+            let mark = lines[2].iter().position(|c| *c == '^').expect("a mark");
+            assert!(lines[1].len() <= "  1 | ".len() + 102, "{text}");
+            (lines[1].get(mark).copied(), text)
+        };
+        assert_eq!(under(301).0, Some('X'));
+        let (first, text) = under(1);
+        assert_eq!(first, Some('é'));
+        assert!(text.contains("| é") && text.contains("é…\n"), "{text}");
+        let (last, text) = under(601);
+        assert_eq!(last, Some('b'));
+        assert!(text.contains("| …b") && text.contains("b\n"), "{text}");
     }
 }
