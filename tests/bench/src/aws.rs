@@ -6,6 +6,8 @@ use std::path::Path;
 use crate::run::{Sample, compare, median, on_path, report, run};
 
 const COUNT: usize = 100;
+/// How often each is timed; figures are medians.
+const ROUNDS: usize = 3;
 const PROVIDER: [(&str, &str); 4] = [
     ("region", "\"eu-central-1\""),
     ("skip_credentials_validation", "true"),
@@ -34,49 +36,55 @@ pub fn parameters(nixops4: &Path) {
     };
     peer(&["init"]);
 
-    let turn = |what: &str, times: usize, our_args: &[&str], their_args: &[&str]| {
-        let (mut us, mut them) = (Vec::new(), Vec::new());
-        for _ in 0..times {
-            us.push(run(nixops4, our_args, ours.path()));
-            them.extend(peer(their_args));
-        }
-        print(what, us, them);
+    let both = |our_args: &[&str], their_args: &[&str], into: &mut Pair| {
+        into.0.push(run(nixops4, our_args, ours.path()));
+        into.1.extend(peer(their_args));
     };
+    let plan = |what: &str, our_args: &[&str], their_args: &[&str]| {
+        let mut pair = Pair::default();
+        for _ in 0..ROUNDS {
+            both(our_args, their_args, &mut pair);
+        }
+        print(what, pair);
+    };
+    let unrefreshed = (
+        &["plan", "--refresh", "none"][..],
+        &["plan", "-refresh=false", "-input=false"][..],
+    );
     // Fills the schema cache: what is timed is every run but the first.
-    run(nixops4, &["plan", "--refresh", "none"], ours.path());
-    turn(
+    run(nixops4, unrefreshed.0, ours.path());
+    plan(
         "plan to create, 100 aws_ssm_parameter",
-        3,
-        &["plan", "--refresh", "none"],
-        &["plan", "-refresh=false", "-input=false"],
+        unrefreshed.0,
+        unrefreshed.1,
     );
-    turn(
-        "apply, 100 aws_ssm_parameter",
-        1,
-        &["apply", "--yes"],
-        &["apply", "-auto-approve", "-input=false"],
-    );
-    turn(
-        "plan unchanged without refresh",
-        3,
-        &["plan", "--refresh", "none"],
-        &["plan", "-refresh=false", "-input=false"],
-    );
-    turn(
-        "plan unchanged with refresh",
-        3,
-        &["plan"],
-        &["plan", "-input=false"],
-    );
-    turn(
-        "destroy, 100 aws_ssm_parameter",
-        1,
-        &["destroy", "--yes"],
-        &["destroy", "-auto-approve", "-input=false"],
-    );
+    let (mut applied, mut destroyed) = (Pair::default(), Pair::default());
+    for round in 1..=ROUNDS {
+        let theirs = ["apply", "-auto-approve", "-input=false"];
+        both(&["apply", "--yes"], &theirs, &mut applied);
+        if round == ROUNDS {
+            plan(
+                "plan unchanged without refresh",
+                unrefreshed.0,
+                unrefreshed.1,
+            );
+            plan(
+                "plan unchanged with refresh",
+                &["plan"],
+                &["plan", "-input=false"],
+            );
+        }
+        let theirs = ["destroy", "-auto-approve", "-input=false"];
+        both(&["destroy", "--yes"], &theirs, &mut destroyed);
+    }
+    print("apply, 100 aws_ssm_parameter", applied);
+    print("destroy, 100 aws_ssm_parameter", destroyed);
 }
 
-fn print(what: &str, ours: Vec<Sample>, theirs: Vec<Sample>) {
+/// Ours, and the peer's.
+type Pair = (Vec<Sample>, Vec<Sample>);
+
+fn print(what: &str, (ours, theirs): Pair) {
     match theirs.is_empty() {
         true => report(what, median(ours)),
         false => compare(what, median(ours), median(theirs)),
