@@ -20,6 +20,7 @@ mod operation;
 mod outputs;
 mod provider;
 mod read;
+mod repl;
 mod resource;
 mod serve;
 mod session;
