@@ -337,3 +337,16 @@ fn whole_and_unfinished_texts_are_told_apart() {
     assert!(whole("1 + 1") && whole("a = 1") && whole("1 + )") && whole(""));
     assert!(!whole("{ a = 1;") && !whole("let a = 1; in") && !whole("''") && !whole("a = ["));
 }
+
+#[test]
+fn an_interrupt_from_the_terminal_is_left_to_whoever_asks() {
+    let mut evaluator = Evaluator::start(&[]);
+    open(&mut evaluator);
+    evaluator.ok("enterInput", json!({ "text": "a = 1" }));
+    let pid = evaluator.pid().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
+    assert!(kill.expect("kill starts").success());
+    assert_eq!(value(&mut evaluator, "a"), "1");
+}
