@@ -81,6 +81,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Evaluates a Nix expression
     Eval(EvalArgs),
+    /// Evaluates what is typed, with the deployment in scope
+    Repl(ReplArgs),
     /// Prints a completion script for a shell
     Completion {
         /// The shell
@@ -463,6 +465,16 @@ pub struct CheckArgs {
     /// Prints one JSON event a line
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplArgs {
+    /// Files with sets whose attributes are to be in scope too
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub root: RootArgs,
 }
 
 #[derive(Args, Debug)]
