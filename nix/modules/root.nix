@@ -183,7 +183,10 @@ let
   shown =
     c:
     if c.isResource then
-      { inherit (c) outputs; inherit (c.resource) type inputs; }
+      {
+        inherit (c) outputs;
+        inherit (c.resource) type inputs;
+      }
     else
       { members = mapAttrs (_: m: shown m._component) c.members; };
   members =

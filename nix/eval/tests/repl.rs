@@ -114,6 +114,30 @@ fn without_a_root_there_is_the_language_alone() {
 }
 
 #[test]
+fn a_root_of_version_0_has_its_members_in_scope() {
+    let resource = |inputs: &str| {
+        format!(
+            "resource = {{ type = \"t\"; provider = {{ executable = \"p\"; args = [ ]; }}; \
+             inputs = {{ {inputs} }}; outputsSkeleton = {{ }}; }};"
+        )
+    };
+    let mut evaluator = Evaluator::load(&format!(
+        "{{ _type = \"nixops4Component\"; rootFunction = {{ outputValues, ... }}: {{ members = {{ \
+         a = {{ {} }}; b = {{ members.c = {{ {} }}; }}; }}; }}; }}",
+        resource("n = 1;"),
+        resource("m = outputValues.a.id;"),
+    ));
+    assert_eq!(open(&mut evaluator), ["members"]);
+    assert_eq!(value(&mut evaluator, "members.a.inputs.n"), "1");
+    evaluator.set("a", json!({ "id": "i" }));
+    let from = vec!["members.a.outputs.id".to_owned()];
+    assert_eq!(
+        dependencies(&mut evaluator, "b.c.inputs.m"),
+        [(String::new(), from)]
+    );
+}
+
+#[test]
 fn bindings_stay_and_see_what_was_bound_before() {
     let mut evaluator = Evaluator::start(&[]);
     open(&mut evaluator);
