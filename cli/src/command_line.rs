@@ -16,6 +16,7 @@ use crate::commands::output::OutputArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::providers::ProvidersCommand;
 use crate::commands::repair::RepairArgs;
+use crate::commands::repl::ReplArgs;
 use crate::commands::show::{ShowArgs, StateShowArgs};
 use crate::complete::CompletionShell;
 
@@ -80,6 +81,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Evaluates a Nix expression
     Eval(EvalArgs),
+    /// Evaluates what is typed, with the deployment in scope
+    Repl(ReplArgs),
     /// Prints a completion script for a shell
     Completion {
         /// The shell

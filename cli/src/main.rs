@@ -86,6 +86,7 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
     let show_trace = cli.show_trace;
     match cli.command {
         Command::Eval(args) => commands::eval::run(args, show_trace).await,
+        Command::Repl(args) => commands::repl::run(args, show_trace).await,
         Command::Members(command) => commands::members::run(command, show_trace).await,
         Command::Apply(args) => commands::apply::apply(args, show_trace).await,
         Command::Destroy(args) => commands::apply::destroy(args, show_trace).await,

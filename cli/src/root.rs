@@ -23,6 +23,11 @@ pub struct Root {
     pub base: PathBuf,
 }
 
+/// Whether there is a deployment: one that was named, or one here.
+pub fn is_there(args: &RootArgs, cwd: &Path) -> bool {
+    args.is_given() || cwd.join(ROOT_FILE).exists() || cwd.join(FLAKE_FILE).exists()
+}
+
 /// Finds the root from what was typed and the current directory.
 pub fn find(args: &RootArgs, cwd: &Path) -> Result<Root, CommandError> {
     if let Some(source) = args.saved.clone() {

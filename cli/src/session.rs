@@ -41,12 +41,21 @@ pub async fn interruptible<T>(
     evaluator: &EvaluatorProcess,
     work: impl Future<Output = Result<T, EvaluateError>>,
 ) -> Result<T, CommandError> {
+    interruptible_within(evaluator, work, PATIENCE).await
+}
+
+/// The same, where the evaluator has that long to end what it does.
+pub async fn interruptible_within<T>(
+    evaluator: &EvaluatorProcess,
+    work: impl Future<Output = Result<T, EvaluateError>>,
+    patience: Duration,
+) -> Result<T, CommandError> {
     let mut work = std::pin::pin!(work);
     tokio::select! {
         result = &mut work => return Ok(result?),
         _ = tokio::signal::ctrl_c() => {}
     }
-    let asked = tokio::time::timeout(PATIENCE, evaluator.cancel()).await;
+    let asked = tokio::time::timeout(patience, evaluator.cancel()).await;
     if asked.is_err() {
         evaluator.kill();
     }

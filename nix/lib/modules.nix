@@ -356,6 +356,8 @@ let
           context
           ;
         inherit (evaluated) get groups;
+        # What modules that are functions are called with.
+        arguments = ctx.args.found // ctx.args.given;
       };
 
       extendModules =

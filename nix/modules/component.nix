@@ -24,6 +24,7 @@ let
     isString
     length
     mapAttrs
+    removeAttrs
     ;
   inherit (lib) mkOption types;
 
@@ -180,6 +181,11 @@ let
       failedAssertions =
         map (a: a.message) (filter (a: isKnown a.assertion && !a.assertion) config.assertions)
         ++ contradictions self path;
+      # The variables of expressions about the component: what its modules are given.
+      scope = removeAttrs self.arguments [
+        "_class"
+        "_prefix"
+      ];
       operations = mapAttrs (_: operation: operation._operation) config.operations;
       # The sets in which operations are written.
       operationSets = map (d: d.value) (filter (d: isAttrs d.value) (self.get "operations"));

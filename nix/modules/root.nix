@@ -179,6 +179,20 @@ let
         );
       };
 
+  # Components of version 0 as expressions see them.
+  shown =
+    c:
+    if c.isResource then
+      {
+        inherit (c) outputs;
+        inherit (c.resource) type inputs;
+      }
+    else
+      { members = mapAttrs (_: m: shown m._component) c.members; };
+  members =
+    outputsOf: path: e:
+    mapAttrs (name: m: { _component = fromExport outputsOf (path ++ [ name ]) m; }) (e.members or { });
+
   # The same from a root that knows only version 0: what it does not say is left out.
   fromExport =
     outputsOf: path: e:
@@ -188,9 +202,7 @@ let
     {
       inherit path;
       isResource = e ? resource;
-      members = mapAttrs (name: m: { _component = fromExport outputsOf (path ++ [ name ]) m; }) (
-        e.members or { }
-      );
+      members = members outputsOf path e;
       providerInstances = { };
       outputs = if e ? resource then outputsOf path else { };
       # Version 0 knows no state but the one that a resource names.
@@ -228,6 +240,7 @@ let
         importIdentity = null;
       };
       failedAssertions = [ ];
+      scope.members = mapAttrs (_: m: shown m._component) (members outputsOf path e);
       operations = { };
       operationSets = [ ];
     };

@@ -5,9 +5,9 @@
 //! `{"id":7,"item":…}` lines followed by exactly one `{"id":7,"result":…}` or
 //! `{"id":7,"error":…}`; `{"id":7,"trace":"…"}` lines between tell what evaluated text says.
 //! Requests are answered in the order in which they came. The end of its standard input ends the
-//! process. Only expressions on their own ([`Eval`]) are in a language; the rest knows no Nix. While
-//! it answers, the evaluator may ask back what a provider's function returns: see
-//! [`crate::functions`].
+//! process. Only expressions on their own ([`Eval`]) and at a prompt ([`OpenScope`]) are in a
+//! language; the rest knows no Nix. While it answers, the evaluator may ask back what a provider's
+//! function returns: see [`crate::functions`].
 //!
 //! Requests are read while one is answered: [`Cancel`] ends it, and those between it and the
 //! cancellation, with an error of the kind `cancelled`.
@@ -140,6 +140,7 @@ pub struct EvalError {
 mod flakes;
 mod operations;
 mod providers;
+mod repl;
 
 pub use flakes::LockFlags;
 pub use operations::{
@@ -147,6 +148,10 @@ pub use operations::{
     OperationsListed, StepPath, Untold,
 };
 pub use providers::{ListProviders, ProvidersListed, UntoldProvider};
+pub use repl::{
+    CheckInput, CompleteInput, Completions, Dependencies, DependentLeaf, EnterInput, Entered,
+    ExtendScope, InScope, InputChecked, ListDependencies, OpenScope, ReadOutput, Show,
+};
 
 /// The first request: agrees on a version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -87,6 +87,12 @@ fn evaluator_protocol() -> Json {
         e::SetOutputs,
         e::Locate,
         e::Eval,
+        e::OpenScope,
+        e::ExtendScope,
+        e::CheckInput,
+        e::EnterInput,
+        e::ListDependencies,
+        e::CompleteInput,
         e::Configure,
         e::Cancel
     );

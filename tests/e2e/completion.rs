@@ -50,6 +50,7 @@ fn offered(sandbox: &Sandbox, line: &str) -> Vec<String> {
 fn bash_completes_commands_options_and_members() {
     let sandbox = Sandbox::with_deployment(DEPLOYMENT);
     assert_eq!(offered(&sandbox, "nixops4 de"), ["destroy"]);
+    assert_eq!(offered(&sandbox, "nixops4 repl --fi"), ["--file"]);
     assert_eq!(offered(&sandbox, "nixops4 state re"), ["repair"]);
     assert_eq!(
         offered(&sandbox, "nixops4 plan --detailed"),

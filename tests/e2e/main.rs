@@ -23,6 +23,7 @@ mod plugin_faults;
 mod progress;
 mod provider_config;
 mod providers;
+mod repl;
 mod saved_plan;
 mod schema;
 mod state_unwritable;

@@ -11,4 +11,5 @@ pub mod output;
 pub mod plan;
 pub mod providers;
 pub mod repair;
+pub mod repl;
 pub mod show;

@@ -1,5 +1,6 @@
 //! Everything that people see: styles, diagnostics, plans and progress.
 
+pub mod dependencies;
 pub mod diagnostics;
 pub mod document;
 

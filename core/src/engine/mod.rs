@@ -18,6 +18,7 @@ mod facade;
 mod factory;
 mod interrupt;
 mod operation;
+mod recall;
 mod remembered;
 
 pub use crate::suggest::nearest;
@@ -27,4 +28,5 @@ pub use facade::{Engine, EngineError, Tools};
 pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler, StoreResult};
 pub use interrupt::{Interrupt, Urgency};
 pub use operation::{OperationPlan, OperationReport, PlannedStep};
+pub use recall::recall;
 pub use remembered::{Remembered, remembered};

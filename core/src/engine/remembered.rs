@@ -148,12 +148,12 @@ fn warning(member: &MemberPath, mut diagnostic: Diagnostic) -> Diagnostic {
 
 /// What a walk told.
 #[derive(Default)]
-struct Walked {
-    components: Vec<Component>,
-    providers: BTreeMap<String, ProviderInstance>,
+pub(super) struct Walked {
+    pub(super) components: Vec<Component>,
+    pub(super) providers: BTreeMap<String, ProviderInstance>,
 }
 
-async fn walked(evaluator: &dyn Evaluate, walk: Walk) -> Result<Walked, EvaluateError> {
+pub(super) async fn walked(evaluator: &dyn Evaluate, walk: Walk) -> Result<Walked, EvaluateError> {
     let (items, mut received) = mpsc::unbounded_channel();
     evaluator.walk(walk, items).await?;
     let mut walked = Walked::default();

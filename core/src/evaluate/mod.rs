@@ -106,13 +106,15 @@ fn describe_walk(walk: &Walk) -> String {
 fn describe_eval(eval: &Eval) -> String {
     match &eval.source {
         EvalSource::File(path) => format!("the file {}", path.display()),
-        EvalSource::Expr { text, .. } => {
-            let line = text.lines().next().unwrap_or_default();
-            match line.char_indices().nth(60) {
-                Some((end, _)) => format!("the expression `{}…`", &line[..end]),
-                None => format!("the expression `{line}`"),
-            }
-        }
+        EvalSource::Expr { text, .. } => describe_text(text),
+    }
+}
+
+fn describe_text(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(60) {
+        Some((end, _)) => format!("the expression `{}…`", &line[..end]),
+        None => format!("the expression `{line}`"),
     }
 }
 

@@ -255,6 +255,11 @@ impl EvaluatorProcess {
         self.shared.kill.notify_one();
     }
 
+    /// Whether the process has ended, so that no question is answered any more.
+    pub fn is_gone(&self) -> bool {
+        self.shared.state().death.is_some()
+    }
+
     /// The process id, for messages and tests.
     pub fn pid(&self) -> Option<u32> {
         self.pid
@@ -530,5 +535,6 @@ impl Evaluate for EvaluatorProcess {
     }
 }
 
+mod prompt;
 #[cfg(test)]
 mod tests;

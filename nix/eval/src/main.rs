@@ -20,6 +20,7 @@ mod operation;
 mod outputs;
 mod provider;
 mod read;
+mod repl;
 mod resource;
 mod serve;
 mod session;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         println!("nixops4-eval {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
+    leave_interrupts_to_the_asker();
     let (lines, requests) = mpsc::channel();
     let cancelling = Cancelling::default();
     let own = cancelling.clone();
@@ -78,6 +80,16 @@ fn main() -> ExitCode {
     }
     drop(lines);
     wait_for_reader_to_leave()
+}
+
+/// An interrupt from a terminal goes to every program that is in front there. What it means to us
+/// the asker says, with a cancellation or the end of our input. Programs that we start are still
+/// interrupted, which they would not be if it were ignored.
+fn leave_interrupts_to_the_asker() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let handler = nothing as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    // SAFETY: the handler does nothing, so there is nothing that it may not do.
+    unsafe { libc::signal(libc::SIGINT, handler) };
 }
 
 fn leave(result: io::Result<()>) -> ! {

@@ -71,14 +71,21 @@ impl Outputs {
 
     /// The outputs a taint speaks of, without those that lie inside others of it.
     pub fn refs(&self, evaluator: &Evaluator, taint: Taint) -> Vec<OutputRef> {
+        let read = self.read(evaluator, taint).into_iter();
+        read.map(|(output, _)| output).collect()
+    }
+
+    /// The same, and whether each is known.
+    pub fn read(&self, evaluator: &Evaluator, taint: Taint) -> Vec<(OutputRef, bool)> {
         let table = self.0.borrow();
         evaluator
             .taint_sources(taint)
             .filter_map(|(source, path)| {
-                Some(OutputRef {
+                let output = OutputRef {
                     member: table.paths.get(&source)?.clone(),
                     path: attr_path(path),
-                })
+                };
+                Some((output, evaluator.is_source_known(source, path)))
             })
             .collect()
     }

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::mpsc::Receiver;
 
 use nixops4_proto::evaluator::{
-    Cancel, Cancelled, Configure, Configured, DescribeOperation, DescribeProvider, Eval, Evaluated,
-    Hello, ListOperations, ListProviders, Load, Loaded, Locate, Method, OutputsSet,
+    Cancel, Cancelled, CheckInput, CompleteInput, Configure, Configured, DescribeOperation,
+    DescribeProvider, EnterInput, Eval, Evaluated, ExtendScope, Hello, ListDependencies,
+    ListOperations, ListProviders, Load, Loaded, Locate, Method, OpenScope, OutputsSet,
     PROTOCOL_VERSION, Request, SetOutputs, Walk, Walked, Welcome,
 };
 use serde::Serialize;
@@ -86,6 +87,31 @@ impl Server {
             }),
             Eval::NAME => self.stream(request, |session, ask: Eval, emit| {
                 session.evaluate(&ask, emit).map(|()| Evaluated {})
+            }),
+            _ => self.prompt(request),
+        }
+    }
+
+    /// The methods of a prompt.
+    fn prompt(&mut self, request: Request) -> io::Result<()> {
+        match request.method.as_str() {
+            OpenScope::NAME => self.answer(request, |server, ask: OpenScope| {
+                server.session.open_scope(&ask)
+            }),
+            ExtendScope::NAME => self.answer(request, |server, ask: ExtendScope| {
+                server.session.extend_scope(&ask)
+            }),
+            CheckInput::NAME => self.answer(request, |server, ask: CheckInput| {
+                Ok(server.session.check_input(&ask.text))
+            }),
+            EnterInput::NAME => self.answer(request, |server, ask: EnterInput| {
+                server.session.enter(&ask)
+            }),
+            ListDependencies::NAME => self.answer(request, |server, ask: ListDependencies| {
+                server.session.dependencies(&ask)
+            }),
+            CompleteInput::NAME => self.answer(request, |server, ask: CompleteInput| {
+                Ok(server.session.complete(&ask))
             }),
             other => {
                 let error = protocol(format!("there is no method `{other}`"));

@@ -16,6 +16,7 @@ use crate::flakes::Flakes;
 use crate::functions::{self, Functions};
 use crate::library;
 use crate::outputs::Outputs;
+use crate::repl::Scope;
 use crate::settings;
 use crate::store::{Choice, SessionStore};
 use crate::wire::Wire;
@@ -59,6 +60,8 @@ pub struct Session {
     /// Provider instances that walks came across, by id.
     pub(crate) instances: HashMap<String, Value>,
     show_trace: bool,
+    pub(crate) scope: Scope,
+    pub(crate) wire: Rc<Wire>,
 }
 
 impl Session {
@@ -71,7 +74,7 @@ impl Session {
             .on_trace(move |text| traces.trace(text))
             .with_fetcher(Box::new(flakes.clone()))
             .with_store(Box::new(store.clone()))
-            .with_functions(Box::new(Functions::new(wire)));
+            .with_functions(Box::new(Functions::new(wire.clone())));
         let options = settings::options(&messages::Configure::default());
         let mut evaluator = Evaluator::new(Box::new(host), options);
         evaluator.use_cancel_flag(cancel);
@@ -88,6 +91,8 @@ impl Session {
             root: None,
             instances: HashMap::new(),
             show_trace: false,
+            scope: Scope::default(),
+            wire,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Wire {
     current: Cell<u64>,
     /// How many calls were cancelled before they were answered.
     abandoned: Cell<usize>,
+    /// Whether what evaluated text says is dropped.
+    quiet: Cell<bool>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +61,7 @@ impl Wire {
             out: RefCell::new(BufWriter::with_capacity(BUFFER, Box::new(out))),
             current: Cell::new(0),
             abandoned: Cell::new(0),
+            quiet: Cell::new(false),
         }
     }
 
@@ -80,8 +83,16 @@ impl Wire {
         self.current.set(id);
     }
 
+    /// Says whether to drop what evaluated text says from now on.
+    pub fn keep_quiet(&self, quiet: bool) {
+        self.quiet.set(quiet);
+    }
+
     /// Tells at once what evaluated text says.
     pub fn trace(&self, text: &str) {
+        if self.quiet.get() {
+            return;
+        }
         // Whoever goes on writing finds out that nobody reads.
         let _ = self
             .line(Body::<()>::Trace(text))

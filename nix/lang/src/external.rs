@@ -211,6 +211,18 @@ impl Evaluator {
             .map(|source| (source.root, &source.path))
     }
 
+    /// Whether the host has said what is at a path inside a root.
+    pub fn is_source_known(&self, root: SourceId, path: &AttrPath) -> bool {
+        let mut source = self.sources.get(root);
+        for step in &path.0 {
+            match source.children.get(step) {
+                Some(child) => source = self.sources.get(*child),
+                None => return false,
+            }
+        }
+        matches!(source.state, Known::Value(_))
+    }
+
     /// The marks in a taint.
     pub fn taint_marks(&self, taint: Taint) -> Marks {
         self.taints.marks(taint)

@@ -59,10 +59,10 @@ pub(crate) const HIDDEN: &str = "(sensitive)";
 
 /// How much of a value an error message shows.
 #[derive(Clone, Copy)]
-struct Limits {
-    depth: u32,
-    items: usize,
-    text: usize,
+pub(crate) struct Limits {
+    pub(crate) depth: u32,
+    pub(crate) items: usize,
+    pub(crate) text: usize,
 }
 
 impl Evaluator {
@@ -162,7 +162,7 @@ impl Evaluator {
         out
     }
 
-    fn brief(&self, value: &Value, limits: Limits, out: &mut String) {
+    pub(crate) fn brief(&self, value: &Value, limits: Limits, out: &mut String) {
         if let Value::Thunk(thunk) = value
             && thunk
                 .known_taint()

@@ -76,6 +76,11 @@ impl Evaluator {
         self.dir.path().join(name)
     }
 
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends one line as it is.
     pub fn send(&mut self, line: &str) {
         let requests = self.requests.as_mut().expect("open");

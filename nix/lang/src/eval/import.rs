@@ -17,8 +17,11 @@ use crate::{
     path::absolute,
     position::{Origin, Pos, Span},
     store::Contents,
-    symbol::Symbol,
-    syntax,
+    symbol::{Symbol, Symbols},
+    syntax::{
+        self, SyntaxError,
+        ast::{Id, Tree},
+    },
     value::{Env, State, Str, Thunk, Value},
 };
 
@@ -27,6 +30,9 @@ impl From<HostError> for EvalError {
         EvalError::new(ErrorKind::Host, error.to_string())
     }
 }
+
+/// From a text, whose first byte has that position, to a syntax tree.
+pub(crate) type Parse = fn(&str, Pos, &mut Symbols) -> Result<(Tree, Id), SyntaxError>;
 
 /// How many links a path may go through.
 const MAX_LINKS: usize = 40;
@@ -87,12 +93,24 @@ impl Evaluator {
         base_dir: &Path,
         variables: &[(&str, Value)],
     ) -> Eval {
+        self.thunk_in(syntax::parse, text, name, base_dir, variables)
+    }
+
+    /// The value of what a parser makes of a text, not forced.
+    pub(crate) fn thunk_in(
+        &mut self,
+        parse: Parse,
+        text: &str,
+        name: &str,
+        base_dir: &Path,
+        variables: &[(&str, Value)],
+    ) -> Eval {
         let names: Vec<Symbol> = variables
             .iter()
             .map(|(name, _)| self.symbol(name))
             .collect();
         let origin = Origin::Text(name.into());
-        let code = self.compile(text, origin, base_dir, Some(names))?;
+        let code = self.compile_with(parse, text, origin, base_dir, Some(names))?;
         let values: Vec<Value> = variables.iter().map(|(_, value)| value.clone()).collect();
         Ok(code_thunk(
             code,
@@ -150,11 +168,23 @@ impl Evaluator {
         base_dir: &Path,
         scope: Option<Vec<Symbol>>,
     ) -> Eval<CodeId> {
+        self.compile_with(syntax::parse, text, origin, base_dir, scope)
+    }
+
+    /// Compiles what a parser makes of a text.
+    pub(crate) fn compile_with(
+        &mut self,
+        parse: Parse,
+        text: &str,
+        origin: Origin,
+        base_dir: &Path,
+        scope: Option<Vec<Symbol>>,
+    ) -> Eval<CodeId> {
         let text: Rc<str> = text.into();
         let base = self.files.add(origin, text.clone()).map_err(|_| {
             EvalError::new(ErrorKind::Limit, "more than 4 GB of source text were read")
         })?;
-        let (tree, root) = syntax::parse(&text, base, &mut self.symbols).map_err(|error| {
+        let (tree, root) = parse(&text, base, &mut self.symbols).map_err(|error| {
             let len = (error.end - error.start).max(1) as u32;
             let span = Span {
                 start: Pos(base.0 + error.start as u32),

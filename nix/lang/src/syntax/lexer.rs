@@ -161,6 +161,12 @@ impl Lexer<'_> {
         ))
     }
 
+    fn open_string(&self) -> SyntaxError {
+        let message = "syntax error, unexpected end of file in a string";
+        let end = (self.offset + 1).min(self.bytes.len());
+        SyntaxError::new(message, self.offset, end).ended_early()
+    }
+
     fn skip_blanks(&mut self) -> Result<(), SyntaxError> {
         loop {
             self.offset += self.count(0, |byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
@@ -385,7 +391,7 @@ impl Lexer<'_> {
         loop {
             match self.byte(len) {
                 _ if self.offset + len >= self.bytes.len() => {
-                    return self.error("syntax error, unexpected end of file in a string", 1);
+                    return Err(self.open_string());
                 }
                 b'"' => break,
                 b'$' if self.byte(len + 1) == b'{' => break,
@@ -431,7 +437,7 @@ impl Lexer<'_> {
         }
         let rest = self.rest();
         match rest {
-            [] => return self.error("syntax error, unexpected end of file in a string", 1),
+            [] => return Err(self.open_string()),
             [b'$', b'{', ..] => {
                 self.push(Token::Interpolation, 2);
                 self.modes.push(Mode::Code);

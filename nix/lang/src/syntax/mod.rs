@@ -12,7 +12,7 @@ mod strings;
 #[cfg(test)]
 mod yardstick;
 
-pub(crate) use parser::parse;
+pub(crate) use parser::{is_blank, parse, parse_bindings};
 pub(crate) use show::Shower;
 
 /// Text that is not Nix, with the byte range at fault.
@@ -20,6 +20,8 @@ pub(crate) struct SyntaxError {
     pub(crate) message: String,
     pub(crate) start: usize,
     pub(crate) end: usize,
+    /// Whether more text after what there is could make it right.
+    pub(crate) ended_early: bool,
 }
 
 impl SyntaxError {
@@ -28,6 +30,13 @@ impl SyntaxError {
             message: message.into(),
             start,
             end,
+            ended_early: false,
         }
+    }
+
+    /// The text ended where more of it was needed.
+    pub(crate) fn ended_early(mut self) -> Self {
+        self.ended_early = true;
+        self
     }
 }

@@ -42,13 +42,15 @@ impl Parser<'_> {
         let set = self.add(Kind::Attrs(Box::default()), start);
         while self.peek() != until {
             if self.eat(Token::Inherit) {
-                self.inherit(set)?;
+                self.inherit(set, until)?;
             } else {
                 let start = self.span(self.lexeme());
                 let path = self.attr_path()?;
                 self.char(b'=')?;
                 let value = self.expr()?;
-                self.char(b';')?;
+                if !self.binding_ends(until) {
+                    self.char(b';')?;
+                }
                 self.define(set, &path, value, start)?;
             }
         }
@@ -66,7 +68,12 @@ impl Parser<'_> {
         matches!(self.tree.nodes[id as usize].kind, Kind::Attrs(_))
     }
 
-    pub(super) fn inherit(&mut self, set: Id) -> Parsed<()> {
+    /// Whether a binding ends here: with a semicolon, or with the text where nothing closes the set.
+    fn binding_ends(&mut self, until: Token) -> bool {
+        self.eat(Token::Char(b';')) || (until == Token::End && self.peek() == Token::End)
+    }
+
+    pub(super) fn inherit(&mut self, set: Id, until: Token) -> Parsed<()> {
         let mut value = FieldValue::Inherit;
         if self.eat(Token::Char(b'(')) {
             let source = self.expr()?;
@@ -75,7 +82,7 @@ impl Parser<'_> {
             sources.push(source);
             value = FieldValue::InheritFrom(sources.len() as u32 - 1);
         }
-        while !self.eat(Token::Char(b';')) {
+        while !self.binding_ends(until) {
             match self.attr_name()? {
                 Name::Static(name, span) => self.add_field(set, Field { name, span, value })?,
                 Name::Dynamic(_, span) => {

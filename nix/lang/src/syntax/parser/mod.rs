@@ -29,19 +29,33 @@ type Parsed<T> = Result<T, SyntaxError>;
 
 /// Parses a text whose first byte has the position `base`.
 pub(crate) fn parse(text: &str, base: Pos, symbols: &mut Symbols) -> Parsed<(Tree, Id)> {
-    let lexemes = lex(text)?;
-    let mut parser = Parser {
-        text,
-        base,
-        lexemes,
-        next: 0,
-        tree: Tree::default(),
-        symbols,
-        nesting: 0,
-    };
+    let mut parser = Parser::new(text, base, symbols)?;
     let root = parser.expr()?;
     parser.expect(Token::End)?;
     Ok((parser.tree, root))
+}
+
+/// Parses what could stand between the braces of a set, as that set. The last `;` may be missing.
+pub(crate) fn parse_bindings(text: &str, base: Pos, symbols: &mut Symbols) -> Parsed<(Tree, Id)> {
+    let mut parser = Parser::new(text, base, symbols)?;
+    let start = parser.span(parser.lexeme());
+    let bindings = parser.bindings(Token::End, start)?;
+    let root = parser.add(Kind::Attrs(Box::new(bindings)), parser.since(start));
+    Ok((parser.tree, root))
+}
+
+/// Whether a text holds nothing but blanks and comments.
+pub(crate) fn is_blank(text: &str) -> bool {
+    let end = |lexemes: Vec<Lexeme>| {
+        matches!(
+            &*lexemes,
+            [Lexeme {
+                token: Token::End,
+                ..
+            }]
+        )
+    };
+    lex(text).is_ok_and(end)
 }
 
 struct Parser<'a> {
@@ -66,6 +80,20 @@ fn describe(token: Token, text: &str) -> String {
         Token::Uri => "a URI".into(),
         Token::Char(byte) => format!("'{}'", char::from(byte)),
         _ => format!("'{text}'"),
+    }
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str, base: Pos, symbols: &'a mut Symbols) -> Parsed<Self> {
+        Ok(Parser {
+            text,
+            base,
+            lexemes: lex(text)?,
+            next: 0,
+            tree: Tree::default(),
+            symbols,
+            nesting: 0,
+        })
     }
 }
 
@@ -121,11 +149,11 @@ impl Parser<'_> {
             format!(", expecting {expected}")
         };
         let message = format!("syntax error, unexpected {found}{expected}");
-        Err(SyntaxError::new(
-            message,
-            lexeme.start as usize,
-            lexeme.end as usize,
-        ))
+        let error = SyntaxError::new(message, lexeme.start as usize, lexeme.end as usize);
+        Err(match lexeme.token {
+            Token::End => error.ended_early(),
+            _ => error,
+        })
     }
 
     fn error_at<T>(&self, span: Span, message: String) -> Parsed<T> {
