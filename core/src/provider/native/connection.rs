@@ -17,7 +17,7 @@ use nixops4_proto::native::{self, Complaint, Level, Log, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
@@ -82,6 +82,8 @@ struct Shared {
     state: Mutex<State>,
     /// Told when the program no longer takes input.
     deaf: Notify,
+    /// Whether the first request could be written; nothing as long as that is not known.
+    written: watch::Sender<Option<bool>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +92,6 @@ struct State {
     pending: BTreeMap<u64, Pending>,
     /// Set once, when the program is gone.
     lost: Option<Lost>,
-    /// Whether a request has been written.
-    written: bool,
     /// Whether the first answer has come.
     greeted: bool,
     stray: Vec<String>,
@@ -296,6 +296,7 @@ impl Connection {
             secrets,
             state: Mutex::default(),
             deaf: Notify::new(),
+            written: watch::Sender::new(None),
         });
         let (requests, to_write) = mpsc::unbounded_channel();
         let writer = tokio::spawn(write_requests(shared.clone(), to_write, stdin));
@@ -389,9 +390,12 @@ impl Connection {
         self.shared.state().lost.is_some()
     }
 
-    /// Whether any request has been written.
-    pub(super) fn has_written(&self) -> bool {
-        self.shared.state().written
+    /// Whether the first request could be written. Waits until that is known: a program may have
+    /// read it, and ended, before the writer comes to say so.
+    pub(super) async fn has_written(&self) -> bool {
+        let mut written = self.shared.written.subscribe();
+        let known = written.wait_for(Option::is_some).await;
+        known.is_ok_and(|written| *written == Some(true))
     }
 
     /// What the program wrote last, beside the protocol.
@@ -507,10 +511,13 @@ async fn write_requests(
         if stdin.write_all(&line).await.is_err() || stdin.flush().await.is_err() {
             // Usually the program is gone, and the reader finds out how it ended.
             shared.deaf.notify_one();
-            return;
+            break;
         }
-        shared.state().written = true;
+        shared.written.send_replace(Some(true));
     }
+    shared
+        .written
+        .send_modify(|written| drop(written.get_or_insert(false)));
 }
 
 async fn read_answers(

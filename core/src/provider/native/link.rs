@@ -45,8 +45,6 @@ pub(super) async fn start(
         client: concat!("nixops4 ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let answer = tokio::time::timeout(program.hello_timeout, connection.call(&hello)).await;
-    let was_read = connection.has_written() && !unread.any();
-    drop(unread);
     match answer {
         Ok(Ok(answer)) => greeted(program, &answer.value).map(|()| Link::V1(Arc::new(connection))),
         Ok(Err(CallError::Refused(refused))) => {
@@ -55,6 +53,8 @@ pub(super) async fn start(
             Err(error)
         }
         Ok(Err(CallError::Lost(lost) | CallError::NotSent(lost))) => {
+            let was_read = connection.has_written().await && !unread.any();
+            drop(unread);
             if lost.speaks_zero {
                 let old = ConnectionV0::new(program.clone(), secrets.clone());
                 old.probe().await?;
