@@ -393,6 +393,24 @@ pub enum StateCommand {
     },
     /// Settles operations that were cut off before their result was known
     Repair(RepairArgs),
+    /// Breaks the lock of a state store of a plugin, where the run that holds it is gone
+    Unlock(UnlockArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct UnlockArgs {
+    /// The state handler
+    pub member: MemberPath,
+
+    /// The id of the lock, as the store told it
+    pub lock: String,
+
+    #[command(flatten)]
+    pub root: RootArgs,
+
+    /// Does not ask
+    #[arg(long, short)]
+    pub yes: bool,
 }
 
 #[derive(Args, Debug)]

@@ -25,4 +25,5 @@ mod provider_config;
 mod providers;
 mod saved_plan;
 mod schema;
+mod state_store;
 mod store;

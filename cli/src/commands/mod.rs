@@ -12,3 +12,4 @@ pub mod plan;
 pub mod providers;
 pub mod repair;
 pub mod show;
+pub mod unlock;

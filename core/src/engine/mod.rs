@@ -27,4 +27,4 @@ pub use facade::{Engine, EngineError, Tools};
 pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler, StoreResult};
 pub use interrupt::{Interrupt, Urgency};
 pub use operation::{OperationPlan, OperationReport, PlannedStep};
-pub use remembered::{Remembered, remembered};
+pub use remembered::{Remembered, break_lock, remembered};

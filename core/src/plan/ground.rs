@@ -208,6 +208,17 @@ impl Session {
                 Err(failure) => self.type_missing(id, failure.clone().into_diagnostics()),
             }
         }
+        self.try_movers();
+    }
+
+    /// Whether no answer is awaited that may say that a resource is a state handler: one that no
+    /// component names may still remember something.
+    pub(crate) fn types_told(&self) -> bool {
+        let waits = |provider: &ProviderNode| {
+            let asked = |status: &TypeStatus| matches!(status, TypeStatus::Asked(_));
+            !provider.waiting.is_empty() || provider.types.values().any(asked)
+        };
+        !self.providers.iter().any(waits)
     }
 
     fn type_missing(&mut self, id: NodeId, mut diagnostics: Diagnostics) {
@@ -302,7 +313,7 @@ impl Session {
         }
         let entry = contents.snapshot.resource(path).cloned();
         let current = entry.as_ref().and_then(|entry| entry.current.clone());
-        let nowhere_else = self.evaluated && self.stores.len() == 1;
+        let nowhere_else = self.evaluated && self.stores.len() == 1 && self.types_told();
         let taken_over = self.import.as_ref().map(|(member, _)| member);
         if let (Some(current), true) = (&current, taken_over == Some(path)) {
             let text = format!(

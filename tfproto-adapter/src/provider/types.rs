@@ -11,6 +11,7 @@ pub(super) fn describe(mode: Mode, name: &str, block: &Block) -> ResourceType {
     ResourceType {
         name: name.to_owned(),
         require_state: mode == Mode::Managed,
+        state_handler: mode == Mode::StateStore,
         outputs: Some(
             block
                 .fields()

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, Running, finish_words, shown};
-use super::secrets::Secrets;
+use crate::provider::Secrets;
 use crate::provider::{Progress, ProviderError};
 
 /// Longest line that is accepted from a program.

@@ -1,0 +1,30 @@
+//! `nixops4 state unlock`: breaks the lock of a state store whose owner is gone.
+
+use nixops4_core::engine::break_lock;
+
+use super::apply::ask;
+use crate::args::UnlockArgs;
+use crate::command_error::CommandError;
+use crate::exit::Exit;
+use crate::tools::Providers;
+use crate::{session, ui};
+
+/// Breaks a lock, by the id that the store told.
+pub async fn run(args: UnlockArgs, show_trace: bool) -> Result<Exit, CommandError> {
+    let UnlockArgs {
+        member,
+        lock,
+        root,
+        yes,
+    } = args;
+    let question = format!("Let others write what {member} keeps, although a run has it locked?");
+    if !yes && !ask(&question)? {
+        return Ok(Exit::Failed);
+    }
+    let (evaluator, root) = session::load(&root, show_trace).await?;
+    let providers = Providers::new(&root.base);
+    let warnings = break_lock(&*evaluator, &providers, &member, &lock).await?;
+    anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));
+    anstream::println!("{member} is unlocked.");
+    Ok(Exit::Done)
+}
