@@ -13,6 +13,7 @@ mod flakes;
 mod functions;
 mod install;
 mod killed;
+mod lifecycle;
 mod limits;
 mod logs;
 mod main_job;

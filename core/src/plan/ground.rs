@@ -18,6 +18,7 @@ use super::session::{
     NodeId, NodeKind, Prior, ProviderId, ProviderKey, ProviderNode, ProviderStatus, Ready,
     ResourceNode, Session, Status, StoreId, StoreStatus, TypeStatus, Waiter,
 };
+use super::values::{mark_ephemeral, mark_sensitive};
 use super::work::{OpenProvider, ReadPrior, Work};
 use crate::OutputRef;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
@@ -271,12 +272,15 @@ impl Session {
         }
     }
 
-    /// Marks the inputs that the type says are secret.
+    /// Marks the inputs that the type says are secret, and those that it says are never stored.
     pub(crate) fn mark_secrets(&mut self, id: NodeId) {
         let resource = self.resource_mut(id);
         if let Some(resource_type) = resource.resource_type.clone() {
             for path in &resource_type.sensitive_inputs {
-                super::values::mark_sensitive(Arc::make_mut(&mut resource.inputs), &path.0);
+                mark_sensitive(Arc::make_mut(&mut resource.inputs), &path.0);
+            }
+            for path in &resource_type.write_only_inputs {
+                mark_ephemeral(Arc::make_mut(&mut resource.inputs), &path.0);
             }
         }
     }
