@@ -18,6 +18,7 @@ use crate::commands::providers::ProvidersCommand;
 use crate::commands::repair::RepairArgs;
 use crate::commands::repl::ReplArgs;
 use crate::commands::show::{ShowArgs, StateShowArgs};
+use crate::commands::unlock::UnlockArgs;
 use crate::complete::CompletionShell;
 
 /// Describes real-world objects in Nix, and makes them so.
@@ -105,6 +106,8 @@ pub enum StateCommand {
     },
     /// Settles operations that were cut off before their result was known
     Repair(RepairArgs),
+    /// Breaks the lock of a state store of a plugin, where the run that holds it is gone
+    Unlock(UnlockArgs),
 }
 
 #[cfg(test)]

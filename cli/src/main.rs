@@ -104,6 +104,7 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
             commands::show::dump(member, root, show_trace).await
         }
         Command::State(StateCommand::Repair(args)) => commands::repair::run(args, show_trace).await,
+        Command::State(StateCommand::Unlock(args)) => commands::unlock::run(args, show_trace).await,
         Command::Providers(command) => commands::providers::run(command, show_trace).await,
         Command::Check(args) => commands::check::run(args, show_trace).await,
         // Done before there was a runtime.

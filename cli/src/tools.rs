@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use nixops4_core::diagnostic::{Diagnosed, Diagnostic};
 use nixops4_core::engine::{ProviderFactory, StateAccess, StateFactory, StateHandler, StoreResult};
 use nixops4_core::provider::native::{NativeProgram, NativeProvider};
-use nixops4_core::provider::{Failure, Provider};
+use nixops4_core::provider::{Failure, Mode, Provider};
 use nixops4_core::state::{
-    ChannelStore, FileStore, HandlerChannel, Run, StateError, StateStore, WriteOptions,
+    ChannelStore, FileStore, HandlerChannel, Run, StateChannel, StateError, StateStore,
+    WholeChannel, WriteOptions,
 };
 use nixops4_core::value::Value;
 use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
@@ -298,16 +299,23 @@ impl StateFactory for States {
 
     async fn open(&self, handler: StateHandler, access: StateAccess) -> StoreResult {
         if let Some(provider) = handler.configured {
-            let channel = HandlerChannel {
-                provider,
-                type_name: handler.type_name,
-                inputs: handler.inputs,
-                outputs: Value::null(),
+            let channel: Arc<dyn StateChannel> = match handler.mode {
+                Mode::StateStore => Arc::new(WholeChannel::new(
+                    provider,
+                    handler.type_name,
+                    handler.inputs,
+                )),
+                _ => Arc::new(HandlerChannel {
+                    provider,
+                    type_name: handler.type_name,
+                    inputs: handler.inputs,
+                    outputs: Value::null(),
+                }),
             };
             let place = handler.member.to_string();
-            let read_only = access == StateAccess::Read;
-            let opened =
-                ChannelStore::open(place, self.run.clone(), Arc::new(channel), read_only).await;
+            let owner = self.owner();
+            let owner = (access == StateAccess::Write).then_some(owner.as_str());
+            let opened = ChannelStore::open(place, self.run.clone(), channel, owner).await;
             return match opened {
                 Ok(store) => Ok((Arc::new(store) as Arc<dyn StateStore>).into()),
                 Err(error) => Err(state_error(error).into()),
@@ -333,6 +341,14 @@ impl StateFactory for States {
 }
 
 impl States {
+    /// Who writes, for others who find a state locked.
+    fn owner(&self) -> String {
+        format!(
+            "process {} on {}: {}",
+            self.run.pid, self.run.host, self.command
+        )
+    }
+
     fn open_file(&self, path: &Path, access: StateAccess) -> StoreResult {
         let opened = self.file(path, access).map_err(state_error)?;
         Ok(Diagnosed {

@@ -151,6 +151,7 @@ let
         inherit actions functions;
         data = openAttrs (openType "data") { };
         ephemeral = openAttrs (openType "ephemeral") { };
+        stateStores = openAttrs (openType "stateStore") { };
       };
 
   # A type that the provider's module declares: its inputs and outputs are options.

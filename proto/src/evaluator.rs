@@ -450,6 +450,8 @@ pub enum Mode {
     Data,
     /// Opened for the length of a run and closed again.
     Ephemeral,
+    /// Keeps the state of others, as a whole.
+    StateStore,
 }
 
 /// A component that has a type from a provider.

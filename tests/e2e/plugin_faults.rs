@@ -222,6 +222,47 @@ fn crash_while_it_plans() {
     assert!(!listed.contains("in doubt"), "{listed}");
 }
 
+#[test]
+fn secrets_in_what_it_says_are_not_shown() {
+    let secret = "hunter2-of-the-unit";
+    let complaint = format!(
+        r#""diagnostics": [
+            {{ "warning": true, "summary": "weak: {secret}" }},
+            {{ "summary": "refused {secret}", "detail": "{secret} is known", "path": ["note"] }} ]"#
+    );
+    let behaviours = [
+        ("complaint", format!("{{ {complaint} }}")),
+        (
+            "status",
+            format!(r#"{{ "status": [13, "cannot use {secret}"] }}"#),
+        ),
+        (
+            "crash",
+            format!(r#"{{ "stderr": "[ERROR] using {secret}", "crash": "before" }}"#),
+        ),
+    ];
+    for call in [
+        "ValidateResourceConfig",
+        "PlanResourceChange",
+        "ApplyResourceChange",
+    ] {
+        for (what, behaviour) in &behaviours {
+            // Not in the text itself, whose lines are quoted.
+            let lab = Lab::with(
+                "",
+                "builtins.mark \"sensitive\" (builtins.readFile ./secret)",
+            );
+            lab.sandbox.write("secret", secret);
+            lab.behave(&format!(r#"{{ "rpcs": {{ "{call}": {behaviour} }} }}"#));
+            let ran = lab.sandbox.run(&["apply", "--yes", "--json", "-vv"]);
+            assert_eq!(ran.code, Some(1), "{call}, {what}: {ran:?}");
+            let said = ran.stdout + &ran.stderr;
+            assert!(!said.contains(secret), "{call}, {what}: {said}");
+            assert!(said.contains("(sensitive)"), "{call}, {what}: {said}");
+        }
+    }
+}
+
 /// Plans with a plugin that starts in an odd way, and gives what is said.
 fn start_complaint(timeouts: &str, script: &str) -> String {
     let lab = Lab::with(timeouts, "null");

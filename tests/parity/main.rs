@@ -1,8 +1,10 @@
 //! The same resources in HCL, by `terraform`, and in Nix, by us: the same planned values and the
-//! same objects, attribute by attribute. Needs `terraform` on `PATH` and what the lists of
-//! resources need: the AWS provider in a mirror and a loopback API for `aws.json`.
+//! same objects, attribute by attribute. Needs `terraform` on `PATH`, and what each list of resources
+//! needs.
 
+mod aws;
 mod compare;
+mod plugins;
 mod terraform;
 mod translate;
 
@@ -10,137 +12,166 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use compare::Comparison;
-use nixops4_tests::{Sandbox, given};
+use nixops4_tests::Sandbox;
 use serde_json::{Map, Value};
 use terraform::Terraform;
+use translate::{Block, Mode};
 
-const SETTINGS: &str = r#"{
-    source = "hashicorp/aws";
-    config = {
-      region = "eu-central-1";
-      skip_credentials_validation = true;
-      skip_requesting_account_id = true;
-      skip_metadata_api_check = "true";
-      s3_use_path_style = true;
-    };
-  }"#;
-
-const PROVIDER: &str = r#"{ "provider": { "aws": {
-    "region": "eu-central-1", "skip_credentials_validation": true,
-    "skip_requesting_account_id": true, "skip_metadata_api_check": "true",
-    "s3_use_path_style": true } } }"#;
-
-#[test]
-fn aws_resources_are_planned_and_made_as_by_terraform() {
-    let (Some(mirror), Some(endpoint)) =
-        (given("NIXOPS4_PLUGIN_MIRROR"), given("AWS_ENDPOINT_URL"))
-    else {
-        return;
-    };
-    let endpoint = endpoint.to_string_lossy().into_owned();
-    let config: Value = serde_json::from_str(include_str!("aws.json")).expect("JSON");
-
-    let mut sandbox = Sandbox::with_deployment(&translate::deployment(&config, "aws", SETTINGS));
-    sandbox.write(
-        "cli.tfrc",
-        &format!(
-            "provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"
-        ),
-    );
-    let cli = sandbox
-        .path()
-        .join("cli.tfrc")
-        .to_string_lossy()
-        .into_owned();
-    sandbox.set("TF_CLI_CONFIG_FILE", cli);
-    sandbox.set("AWS_ENDPOINT_URL", &endpoint);
-    sandbox.set("AWS_ACCESS_KEY_ID", "test");
-    sandbox.set("AWS_SECRET_ACCESS_KEY", "test");
-
-    let Some(terraform) = Terraform::new(&sandbox, PROVIDER, include_str!("aws.json")) else {
-        eprintln!("SKIPPED: terraform is not on PATH");
-        return;
-    };
-    reset(&endpoint);
-    let their_plan = terraform.plan();
-    let their_objects = terraform.apply();
-    let their_rest = terraform.rest();
-    reset(&endpoint);
-    let our_plan = planned(&sandbox.ok(&["plan", "--json"]).stdout);
-    sandbox.ok(&["apply", "--yes"]);
-    let our_objects = sandbox.ok(&["output", "--json", "--show-sensitive"]).stdout;
-    let our_objects: Value = serde_json::from_str(&our_objects).expect("JSON");
-
-    let blocks = translate::blocks(&config);
-    let mut comparison = Comparison::default();
-    for block in &blocks {
-        // A data source that is read while planning has no planned values.
-        let Some(theirs) = their_plan.get(&block.address()) else {
-            assert!(block.data, "{} is not in the plan", block.address());
-            continue;
-        };
-        let ours = our_plan.get(&block.member());
-        let ours = ours.unwrap_or_else(|| panic!("{} in our plan", block.member()));
-        let (mut theirs, ours) = (terse(theirs), terse(&hide(theirs, ours)));
-        if block.data {
-            // Of one that is read later we show what is asked, they also that the answer is unknown.
-            let theirs = theirs.as_object_mut().expect("attributes");
-            theirs.retain(|_, value| *value != terraform::UNKNOWN);
-        }
-        comparison.values(&format!("plan of {}", block.address()), &theirs, &ours);
-    }
-    let planned_leaves = comparison.same;
-    // A data source is not remembered; what it gave stands in the objects made from it.
-    let objects = || {
-        blocks.iter().filter(|block| !block.data).map(|block| {
-            let ours = our_objects.get(block.member());
-            let ours = ours.unwrap_or_else(|| panic!("{} in our state", block.member()));
-            (block, &their_objects[&block.address()], ours)
-        })
-    };
-    for (_, theirs, ours) in objects() {
-        comparison.learn(theirs, ours);
-    }
-    for (block, theirs, ours) in objects() {
-        comparison.values(&block.address(), theirs, ours);
-    }
-    let types: BTreeSet<_> = blocks.iter().map(|block| block.type_name).collect();
-    eprintln!(
-        "{} resources of {} types: {planned_leaves} planned leaves and {} leaves of objects are the same",
-        blocks.len(),
-        types.len(),
-        comparison.same - planned_leaves
-    );
-    let mut report = String::new();
-    for difference in &comparison.differences {
-        writeln!(report, "{difference}").expect("a string takes text");
-    }
-    assert!(comparison.differences.is_empty(), "{report}");
-
-    // What is still to do after an apply is a quarrel of the provider with this API, for both.
-    let rest = sandbox.ok(&["plan", "--json"]).stdout;
-    let our_rest: BTreeSet<String> = planned(&rest).into_keys().collect();
-    let their_rest: BTreeSet<String> = blocks
-        .iter()
-        .filter(|block| their_rest.contains(&block.address()))
-        .map(translate::Block::member)
-        .collect();
-    assert_eq!(our_rest, their_rest, "{rest}");
-    sandbox.ok(&["destroy", "--yes"]);
+/// What is made on both sides.
+struct Case<'a> {
+    /// The provider's name in Nix, and its declaration.
+    provider: (&'a str, &'a str),
+    /// The same for Terraform, in JSON.
+    settings: &'a str,
+    /// The resources, in Terraform's JSON syntax, as they are made.
+    config: &'a str,
+    /// How they are changed then, if they are.
+    changed: Option<&'a str>,
+    /// Has the service behind the provider forget everything.
+    reset: &'a dyn Fn(),
 }
 
-/// Has the loopback API forget everything.
-fn reset(endpoint: &str) {
-    let address = endpoint.trim_start_matches("http://");
-    let mut stream = std::net::TcpStream::connect(address).expect("the API is there");
-    std::io::Write::write_all(
-        &mut stream,
-        b"POST /moto-api/reset HTTP/1.0\r\nContent-Length: 0\r\n\r\n",
-    )
-    .expect("the request is sent");
-    let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
-    assert!(answer.contains(" 200 "), "{answer}");
+impl Case<'_> {
+    /// Plans and applies with both programs in the sandbox, and compares everything; `None` where
+    /// there is no `terraform`.
+    fn compare(&self, sandbox: &Sandbox) -> Option<()> {
+        let config = parsed(self.config);
+        let (provider, declaration) = self.provider;
+        let deploy = |config: &Value| {
+            let text = translate::deployment(config, provider, declaration);
+            sandbox.write("nixops4.nix", &text);
+        };
+        let Some(terraform) = Terraform::new(sandbox, self.settings, self.config) else {
+            eprintln!("SKIPPED: terraform is not on PATH");
+            return None;
+        };
+        (self.reset)();
+        let their_plan = terraform.plan();
+        let their_objects = terraform.apply();
+        let their_rest = terraform.rest();
+        let their_changed = self.changed.map(|changed| {
+            terraform.rewrite(changed);
+            terraform.plan();
+            terraform.apply()
+        });
+        (self.reset)();
+        deploy(&config);
+        let our_plan = planned(&sandbox.ok(&["plan", "--json"]).stdout);
+        sandbox.ok(&["apply", "--yes"]);
+        let our_objects = objects(sandbox);
+
+        let blocks = translate::blocks(&config);
+        let mut comparison = Comparison::default();
+        comparison.plans(&blocks, &their_plan, &our_plan);
+        let planned_leaves = comparison.same;
+        comparison.objects("", &blocks, &their_objects, &our_objects);
+
+        // What is still to do after an apply is a quarrel of the provider with its service, for both.
+        let rest = sandbox.ok(&["plan", "--json"]).stdout;
+        let our_rest: BTreeSet<String> = planned(&rest).into_keys().collect();
+        let their_rest: BTreeSet<String> = blocks
+            .iter()
+            .filter(|block| their_rest.contains(&block.address()))
+            .map(translate::Block::member)
+            .collect();
+        assert_eq!(our_rest, their_rest, "{rest}");
+
+        if let (Some(changed), Some(their_changed)) = (self.changed, their_changed) {
+            let changed = parsed(changed);
+            deploy(&changed);
+            sandbox.ok(&["apply", "--yes"]);
+            let blocks = translate::blocks(&changed);
+            comparison.objects("changed ", &blocks, &their_changed, &objects(sandbox));
+        }
+        let types: BTreeSet<_> = blocks.iter().map(|block| block.type_name).collect();
+        eprintln!(
+            "{} resources of {} types: {planned_leaves} planned leaves and {} leaves of objects \
+             are the same",
+            blocks.len(),
+            types.len(),
+            comparison.same - planned_leaves
+        );
+        let mut report = String::new();
+        for difference in &comparison.differences {
+            writeln!(report, "{difference}").expect("a string takes text");
+        }
+        assert!(comparison.differences.is_empty(), "{report}");
+        sandbox.ok(&["destroy", "--yes"]);
+        Some(())
+    }
+}
+
+impl Comparison {
+    fn plans(
+        &mut self,
+        blocks: &[Block<'_>],
+        theirs: &BTreeMap<String, Value>,
+        ours: &BTreeMap<String, Value>,
+    ) {
+        for block in blocks.iter().filter(|block| block.mode != Mode::Ephemeral) {
+            let data = block.mode == Mode::Data;
+            // A data source that is read while planning has no planned values.
+            let Some(theirs) = theirs.get(&block.address()) else {
+                assert!(data, "{} is not in the plan", block.address());
+                continue;
+            };
+            let ours = ours.get(&block.member());
+            let ours = ours.unwrap_or_else(|| panic!("{} in our plan", block.member()));
+            let (mut theirs, mut ours) = (terse(theirs), terse(&hide(theirs, ours)));
+            if data {
+                // Of one that is read later we show what is asked, they also that the answer is
+                // unknown.
+                for side in [&mut theirs, &mut ours] {
+                    let side = side.as_object_mut().expect("attributes");
+                    side.retain(|_, value| *value != terraform::UNKNOWN);
+                }
+            }
+            self.values(&format!("plan of {}", block.address()), &theirs, &ours);
+        }
+    }
+
+    /// A data source is not remembered; what it gave stands in the objects made from it.
+    fn objects(
+        &mut self,
+        when: &str,
+        blocks: &[Block<'_>],
+        theirs: &BTreeMap<String, Value>,
+        ours: &Value,
+    ) {
+        let managed = || blocks.iter().filter(|block| block.mode == Mode::Managed);
+        let both = |block: &Block<'_>| {
+            let ours = ours.get(block.member());
+            let ours = ours.unwrap_or_else(|| panic!("{} in our state", block.member()));
+            (theirs[&block.address()].clone(), ours.clone())
+        };
+        for (theirs, ours) in managed().map(both) {
+            self.learn(&theirs, &ours);
+        }
+        for block in managed() {
+            let (theirs, ours) = both(block);
+            self.values(&format!("{when}{}", block.address()), &theirs, &ours);
+        }
+    }
+}
+
+fn parsed(config: &str) -> Value {
+    serde_json::from_str(config).expect("JSON")
+}
+
+/// The outputs of all our objects, by member.
+fn objects(sandbox: &Sandbox) -> Value {
+    let objects = sandbox.ok(&["output", "--json", "--show-sensitive"]).stdout;
+    serde_json::from_str(&objects).expect("JSON")
+}
+
+/// A configuration file of the command line that knows this mirror and nothing else.
+fn use_mirror(sandbox: &mut Sandbox, mirror: &std::path::Path) {
+    let text = format!(
+        "provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"
+    );
+    sandbox.write("cli.tfrc", &text);
+    let file = sandbox.path().join("cli.tfrc");
+    sandbox.set("TF_CLI_CONFIG_FILE", file.to_string_lossy());
 }
 
 /// The planned values in our events, by member.

@@ -30,6 +30,11 @@ impl<'a> Terraform<'a> {
         Some(this)
     }
 
+    /// Puts another configuration in the place of the main file.
+    pub fn rewrite(&self, config: &str) {
+        fs::write(self.dir.join("main.tf.json"), config).expect("written");
+    }
+
     /// The planned values of what is to be made (or read later), by address.
     pub fn plan(&self) -> BTreeMap<String, Value> {
         self.run(&["plan", "-out", "plan"]);

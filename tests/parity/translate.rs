@@ -4,10 +4,38 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-/// One `resource` or `data` block.
+/// What kind of block it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Managed,
+    Data,
+    Ephemeral,
+}
+
+impl Mode {
+    const ALL: [Self; 3] = [Self::Data, Self::Ephemeral, Self::Managed];
+
+    /// What stands before the type, in addresses and in Nix.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Managed => "",
+            Self::Data => "data.",
+            Self::Ephemeral => "ephemeral.",
+        }
+    }
+
+    fn section(self) -> &'static str {
+        match self {
+            Self::Managed => "resource",
+            Self::Data => "data",
+            Self::Ephemeral => "ephemeral",
+        }
+    }
+}
+
+/// One `resource`, `data` or `ephemeral` block.
 pub struct Block<'a> {
-    /// Whether it is a data source.
-    pub data: bool,
+    pub mode: Mode,
     pub type_name: &'a str,
     pub name: &'a str,
     pub body: &'a Map<String, Value>,
@@ -16,30 +44,29 @@ pub struct Block<'a> {
 impl Block<'_> {
     /// Its address in Terraform.
     pub fn address(&self) -> String {
-        let prefix = if self.data { "data." } else { "" };
-        format!("{prefix}{}.{}", self.type_name, self.name)
+        format!("{}{}.{}", self.mode.prefix(), self.type_name, self.name)
     }
 
     /// Its member name.
     pub fn member(&self) -> String {
-        member(self.data, self.type_name, self.name)
+        member(self.mode, self.type_name, self.name)
     }
 }
 
-fn member(data: bool, type_name: &str, name: &str) -> String {
-    let prefix = if data { "data_" } else { "" };
+fn member(mode: Mode, type_name: &str, name: &str) -> String {
+    let prefix = mode.prefix().replace('.', "_");
     format!("{prefix}{type_name}_{name}")
 }
 
 /// The blocks of a configuration.
 pub fn blocks(config: &Value) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
-    for (section, data) in [("data", true), ("resource", false)] {
-        for (type_name, named) in config[section].as_object().into_iter().flatten() {
+    for mode in Mode::ALL {
+        for (type_name, named) in config[mode.section()].as_object().into_iter().flatten() {
             for (name, body) in named.as_object().expect("blocks by name") {
                 let body = body.as_object().expect("a block");
                 blocks.push(Block {
-                    data,
+                    mode,
                     type_name,
                     name,
                     body,
@@ -56,7 +83,7 @@ pub fn deployment(config: &Value, provider: &str, settings: &str) -> String {
     let mut text =
         format!("{{ members, providers, ... }}:\n{{\n  providers.{provider} = {settings};\n");
     for block in blocks(config) {
-        let mode = if block.data { "data." } else { "" };
+        let mode = block.mode.prefix();
         writeln!(
             text,
             "  members.{} = {{\n    type = providers.{provider}.{mode}{};\n    inputs = {};\n  }};",
@@ -120,19 +147,23 @@ fn template(text: &str) -> String {
     nix + &escaped(rest) + "\""
 }
 
-/// `aws_vpc.main.id`, `data.aws_zones.here.names[0]`.
+/// `aws_vpc.main.id`, `data.aws_zones.here.names[0]`, `provider::time::rfc3339_parse("…").year`.
 fn reference(text: &str) -> String {
-    let (data, text) = match text.strip_prefix("data.") {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
+    if let Some(call) = text.strip_prefix("provider::") {
+        return function(call);
+    }
+    let kind = Mode::ALL
+        .into_iter()
+        .find(|mode| text.starts_with(mode.prefix()));
+    let mode = kind.unwrap_or(Mode::Managed);
+    let text = &text[mode.prefix().len()..];
     let mut steps = text.splitn(3, '.');
     let mut next = || {
         steps
             .next()
             .expect("a reference has type, name and attribute")
     };
-    let root = member(data, next(), next());
+    let root = member(mode, next(), next());
     let attribute = next();
     match attribute.split_once('[') {
         None => format!("members.{root}.outputs.{attribute}"),
@@ -141,6 +172,27 @@ fn reference(text: &str) -> String {
             index.trim_end_matches(']')
         ),
     }
+}
+
+/// `time::rfc3339_parse("…").year`: a call whose arguments are JSON, and what is taken of it.
+fn function(call: &str) -> String {
+    let parts = call.split_once("::").and_then(|(provider, rest)| {
+        let (name, rest) = rest.split_once('(')?;
+        let (arguments, rest) = rest.rsplit_once(')')?;
+        Some((provider, name, arguments, rest))
+    });
+    let (provider, name, arguments, rest) = parts.expect("a call");
+    // Terraform takes a list for the arguments of a variadic parameter, and we always do.
+    let arguments = arguments.trim_end_matches("...");
+    let arguments: Vec<Value> = serde_json::from_str(&format!("[{arguments}]")).expect("JSON");
+    let arguments: Vec<String> = arguments
+        .iter()
+        .map(|value| format!("({})", nix(value)))
+        .collect();
+    format!(
+        "(providers.{provider}.functions.{name} {}){rest}",
+        arguments.join(" ")
+    )
 }
 
 fn quoted(name: &str) -> String {
@@ -162,6 +214,10 @@ fn templates_become_interpolations() {
     assert_eq!(
         nix("a ${aws_vpc.main.id}/${data.z.here.names[1]}"),
         r#""a ${members.aws_vpc_main.outputs.id}/${(builtins.elemAt members.data_z_here.outputs.names 1)}""#
+    );
+    assert_eq!(
+        nix(r#"${provider::p::join("-", ["a", 1]).x}"#),
+        r#"(providers.p.functions.join ("-") ([ ("a") (1) ])).x"#
     );
     assert_eq!(nix("echo $${HOME}\n"), r#""echo \${HOME}\n""#);
 }

@@ -45,6 +45,50 @@ pub fn fake_provider() -> PathBuf {
     path
 }
 
+/// Builds a Go plugin of this repository, `framework` or `legacy`; where Go or its modules are
+/// missing, says loudly that the test is skipped.
+pub fn go_plugin(name: &str) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("plugins")
+        .join(name);
+    let program = programs().join(format!("terraform-provider-{name}"));
+    // Tests run side by side, and would replace each other's.
+    let own = program.with_extension(std::process::id().to_string());
+    let mut build = Command::new("go");
+    build
+        .args(["build", "-o"])
+        .arg(&own)
+        .arg(".")
+        .current_dir(source);
+    built(build.output(), own)
+}
+
+/// Installs a plugin as a Go module, `path@version`, into a folder of its own; where that is not
+/// possible, says loudly that the test is skipped.
+pub fn go_module(module: &str) -> Option<PathBuf> {
+    let (path, _) = module.split_once('@')?;
+    let folder = programs().join("go-modules");
+    let program = folder.join(path.rsplit('/').next()?);
+    let mut install = Command::new("go");
+    install.args(["install", module]).env("GOBIN", &folder);
+    built(install.output(), program)
+}
+
+fn built(output: std::io::Result<Output>, program: PathBuf) -> Option<PathBuf> {
+    match output {
+        Ok(output) if output.status.success() => Some(program),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            eprintln!("SKIPPED: {}: {said}", program.display());
+            None
+        }
+        Err(error) => {
+            eprintln!("SKIPPED: go: {error}");
+            None
+        }
+    }
+}
+
 /// A folder in which a deployment lives, with nothing of the machine's settings around it.
 pub struct Sandbox {
     dir: TempDir,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use nixops4_core::provider::Secrets;
 use nixops4_proto::tfplugin::plugin::grpc_controller_client::GrpcControllerClient;
 use nixops4_proto::tfplugin::plugin::grpc_stdio_client::GrpcStdioClient;
 use nixops4_proto::tfplugin::plugin::{Empty, stdio_data::Channel};
@@ -85,6 +86,8 @@ pub struct Launch {
     pub temp_dir: PathBuf,
     /// The plugin, if it runs already: then nothing is started.
     pub attach: Option<Attached>,
+    /// What is not to be shown of what it writes and answers.
+    pub secrets: Secrets,
 }
 
 impl Launch {
@@ -98,6 +101,7 @@ impl Launch {
             tls: true,
             temp_dir: std::env::temp_dir(),
             attach: None,
+            secrets: Secrets::default(),
         }
     }
 
@@ -106,7 +110,7 @@ impl Launch {
     /// # Errors
     /// Whatever goes wrong, nothing of the plugin is left running.
     pub async fn start(&self) -> Result<Plugin, LaunchError> {
-        let log = Log::new(self.provider.clone());
+        let log = Log::new(self.provider.clone(), self.secrets.clone());
         match self.attempt(&log).await {
             Ok(plugin) => Ok(plugin),
             Err(reason) => Err(LaunchError {
@@ -401,6 +405,11 @@ impl Plugin {
     /// The last lines of its log.
     pub fn tail(&self) -> Tail {
         self.log.tail()
+    }
+
+    /// A text of its without the secrets that it was given.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        self.log.hide(text)
     }
 
     /// Why it cannot be called any more, if that is so.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nixops4_core::provider::Secrets;
 use serde_json::{Map, Value as Json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::watch;
@@ -108,6 +109,17 @@ impl Record {
         }
     }
 
+    /// The record without secrets.
+    fn without(mut self, secrets: &Secrets) -> Self {
+        self.message = secrets.hide(self.message);
+        for value in self.fields.values_mut() {
+            if let Json::String(text) = value {
+                *text = secrets.hide(std::mem::take(text));
+            }
+        }
+        self
+    }
+
     /// Hands the record to whoever listens to this process's own log.
     fn emit(&self, provider: &str) {
         let module = self.module.as_deref().unwrap_or_default();
@@ -157,6 +169,8 @@ impl fmt::Display for Fields<'_> {
 #[derive(Debug, Clone)]
 pub struct Log {
     provider: Arc<str>,
+    /// What is not to be shown of what the plugin writes.
+    secrets: Secrets,
     kept: Arc<Mutex<Kept>>,
     drained: watch::Sender<bool>,
 }
@@ -170,9 +184,10 @@ struct Kept {
 
 impl Log {
     /// Starts an empty log.
-    pub fn new(provider: Arc<str>) -> Self {
+    pub fn new(provider: Arc<str>, secrets: Secrets) -> Self {
         Self {
             provider,
+            secrets,
             kept: Arc::default(),
             drained: watch::Sender::new(true),
         }
@@ -218,7 +233,8 @@ impl Log {
         let line = line.trim_end();
         let in_crash = self.keep(line);
         if is_wanted(line, in_crash) {
-            Record::parse(line, in_crash).emit(&self.provider);
+            let record = Record::parse(line, in_crash);
+            record.without(&self.secrets).emit(&self.provider);
         }
     }
 
@@ -246,10 +262,20 @@ impl Log {
         let _ = drained.wait_for(|drained| *drained).await;
     }
 
+    /// A text of the plugin's without the secrets that it was given.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        self.secrets.hide(text.to_owned())
+    }
+
     /// The last lines, as they are now.
     pub fn tail(&self) -> Tail {
         Tail {
-            lines: self.lock().lines.iter().cloned().collect(),
+            lines: self
+                .lock()
+                .lines
+                .iter()
+                .map(|line| self.hide(line))
+                .collect(),
         }
     }
 }
@@ -377,7 +403,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_lines_are_kept() {
-        let log = Log::new("p".into());
+        let log = Log::new("p".into(), Secrets::default());
         let text: String = (0..1000).map(|i| format!("line {i}\n")).collect();
         log.drain(text.as_bytes()).await;
         log.drained().await;
@@ -389,7 +415,7 @@ mod tests {
 
     #[tokio::test]
     async fn long_lines_and_a_missing_end_of_line_lose_nothing() {
-        let log = Log::new("p".into());
+        let log = Log::new("p".into(), Secrets::default());
         let text = format!("{}\nlast", "x".repeat(MAX_LINE + 10));
         log.drain(text.as_bytes()).await;
         let lengths: Vec<usize> = log.tail().lines().iter().map(String::len).collect();

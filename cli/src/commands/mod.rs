@@ -13,3 +13,4 @@ pub mod providers;
 pub mod repair;
 pub mod repl;
 pub mod show;
+pub mod unlock;

@@ -102,6 +102,7 @@ fn render_change(text: &mut String, plan: &Plan, change: &Change) {
         Mode::Managed => change.type_name.clone(),
         Mode::Data => format!("data {}", change.type_name),
         Mode::Ephemeral => format!("ephemeral {}", change.type_name),
+        Mode::StateStore => format!("state store {}", change.type_name),
     };
     let sign = paint(look.style, format!("{:>3}", look.sign));
     let member = paint(look.style.bold(), &change.member);

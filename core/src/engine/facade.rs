@@ -261,17 +261,18 @@ impl Engine {
         self.tools.evaluator.close().await;
         // Those who opened them have to be there still.
         diagnostics.extend(self.session.ephemerals.close().await);
-        for provider in &self.session.providers {
-            if let crate::plan::nodes::ProviderStatus::Ready(ready) = &provider.status {
-                ready.configured.close().await;
-            }
-        }
+        // So have those who keep states, until those are given up.
         for store in &mut self.session.stores {
             if let StoreStatus::Ready(contents) = &store.status {
                 if let Err(error) = contents.store.close().await {
                     diagnostics.extend(crate::plan::work::state_diagnostics(&error));
                 }
                 store.status = StoreStatus::Failed;
+            }
+        }
+        for provider in &self.session.providers {
+            if let crate::plan::nodes::ProviderStatus::Ready(ready) = &provider.status {
+                ready.configured.close().await;
             }
         }
         diagnostics

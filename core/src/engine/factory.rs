@@ -8,7 +8,7 @@ use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
 
 use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostics};
-use crate::provider::{ConfiguredProvider, Failure, Provider};
+use crate::provider::{ConfiguredProvider, Failure, Mode, Provider};
 use crate::state::StateStore;
 use crate::value::Value;
 
@@ -62,6 +62,8 @@ pub struct StateHandler {
     pub limits: ProviderLimits,
     /// The provider, if it is not the built-in one (whose files are opened without it).
     pub configured: Option<Arc<dyn ConfiguredProvider>>,
+    /// Whether it is one that takes events, or a store that keeps a state as a whole.
+    pub mode: Mode,
     /// The provider's name for the resource's type.
     pub type_name: String,
     /// The resource's inputs, wholly known.

@@ -29,4 +29,4 @@ pub use factory::{ProviderFactory, StateAccess, StateFactory, StateHandler, Stor
 pub use interrupt::{Interrupt, Urgency};
 pub use operation::{OperationPlan, OperationReport, PlannedStep};
 pub use recall::recall;
-pub use remembered::{Remembered, remembered};
+pub use remembered::{Remembered, break_lock, remembered};

@@ -15,7 +15,8 @@ use super::{ProviderFactory, StateAccess, StateFactory, StateHandler};
 use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::evaluate::{Evaluate, EvaluateError, from_eval_error};
-use crate::provider::{ConfiguredProvider, Failure, Mode};
+use crate::plan::work::state_diagnostics;
+use crate::provider::{ConfiguredProvider, Failure, Mode, StateHandle};
 use crate::state::StateStore;
 use crate::value::Value;
 
@@ -51,6 +52,42 @@ pub async fn remembered(
         Err(error) => return Err(error.to_diagnostic().into()),
     };
     let mut found = Vec::new();
+    let opened = open_all(
+        evaluator,
+        providers,
+        states,
+        access,
+        wanted,
+        &mut found,
+        &mut warnings,
+    )
+    .await;
+    match opened {
+        Ok(()) => Ok(Diagnosed {
+            value: found,
+            warnings,
+        }),
+        Err(mut diagnostics) => {
+            // Whoever comes next is not to find them locked.
+            for state in found {
+                if let Err(error) = state.store.close().await {
+                    diagnostics.extend(state_diagnostics(&error));
+                }
+            }
+            Err(diagnostics)
+        }
+    }
+}
+
+async fn open_all(
+    evaluator: &dyn Evaluate,
+    providers: &dyn ProviderFactory,
+    states: &dyn StateFactory,
+    access: StateAccess,
+    wanted: Wanted,
+    found: &mut Vec<Remembered>,
+    warnings: &mut Diagnostics,
+) -> Result<(), Diagnostics> {
     if wanted.default || wanted.handlers.is_empty() {
         let opened = states.open_default(access).await?;
         warnings.extend(opened.warnings);
@@ -60,7 +97,7 @@ pub async fn remembered(
             store,
         });
     }
-    for (mut handler, config) in handlers(evaluator, &wanted.handlers, &mut warnings).await? {
+    for (mut handler, config) in handlers(evaluator, &wanted.handlers, warnings).await? {
         let member = handler.member.clone();
         // A file of ours needs no provider; any other handler is spoken to through its own.
         if handler.program != (ProviderProgram::Local {}) {
@@ -75,10 +112,47 @@ pub async fn remembered(
             store,
         });
     }
-    Ok(Diagnosed {
-        value: found,
-        warnings,
-    })
+    Ok(())
+}
+
+/// Breaks the lock of a state store, by the id that the store gave to who holds it.
+///
+/// # Errors
+/// Diagnostics where the member is no state store, and what the store says if it has no such lock.
+pub async fn break_lock(
+    evaluator: &dyn Evaluate,
+    providers: &dyn ProviderFactory,
+    member: &MemberPath,
+    lock: &str,
+) -> Result<Diagnostics, Diagnostics> {
+    let mut problems = Diagnostics::default();
+    let members = BTreeSet::from([member.clone()]);
+    let found = handlers(evaluator, &members, &mut problems).await?;
+    let Some((handler, config)) = found.into_iter().next() else {
+        // What was a warning to others is why this cannot be done.
+        for problem in &mut problems.0 {
+            problem.severity = crate::diagnostic::Severity::Error;
+        }
+        return Err(problems);
+    };
+    if handler.mode != Mode::StateStore {
+        let text = format!("{member} is no state store: it has no locks that have ids");
+        let hint = "a state file whose owner is dead is unlocked by itself";
+        return Err(Diagnostic::error(text).hint(hint).into());
+    }
+    let unlock = async {
+        let configured = start(providers, &handler, &config).await?;
+        let handle = StateHandle {
+            type_name: &handler.type_name,
+            inputs: &handler.inputs,
+            outputs: &Value::null(),
+        };
+        let unlocked = configured.store_unlock(handle, lock).await;
+        configured.close().await;
+        unlocked
+    };
+    let unlocked = unlock.await.map_err(Failure::into_diagnostics)?;
+    Ok(unlocked.warnings)
 }
 
 async fn start(
@@ -248,6 +322,7 @@ fn describe(
         program: provider.program.clone(),
         limits: provider.limits.clone(),
         configured: None,
+        mode: resource.mode,
         type_name: resource.type_name.clone(),
         inputs,
     };

@@ -52,6 +52,8 @@ impl Session {
             Mode::Managed => self.plan_managed(id),
             Mode::Data => self.plan_data(id),
             Mode::Ephemeral => self.plan_ephemeral(id),
+            // A state handler, which has gone its way above.
+            Mode::StateStore => {}
         }
     }
 

@@ -19,6 +19,7 @@ use super::nodes::{
     ResourceNode, Status, StoreId, StoreStatus, TypeStatus, Waiter,
 };
 use super::session::Session;
+use super::values::{mark_ephemeral, mark_sensitive};
 use super::work::{OpenProvider, ReadPrior, Work};
 use crate::OutputRef;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
@@ -209,6 +210,17 @@ impl Session {
                 Err(failure) => self.type_missing(id, failure.clone().into_diagnostics()),
             }
         }
+        self.try_movers();
+    }
+
+    /// Whether no answer is awaited that may say that a resource is a state handler: one that no
+    /// component names may still remember something.
+    pub(crate) fn types_told(&self) -> bool {
+        let waits = |provider: &ProviderNode| {
+            let asked = |status: &TypeStatus| matches!(status, TypeStatus::Asked(_));
+            !provider.waiting.is_empty() || provider.types.values().any(asked)
+        };
+        !self.providers.iter().any(waits)
     }
 
     fn type_missing(&mut self, id: NodeId, mut diagnostics: Diagnostics) {
@@ -261,12 +273,15 @@ impl Session {
         }
     }
 
-    /// Marks the inputs that the type says are secret.
+    /// Marks the inputs that the type says are secret, and those that it says are never stored.
     pub(crate) fn mark_secrets(&mut self, id: NodeId) {
         let resource = self.resource_mut(id);
         if let Some(resource_type) = resource.resource_type.clone() {
             for path in &resource_type.sensitive_inputs {
-                super::values::mark_sensitive(Arc::make_mut(&mut resource.inputs), &path.0);
+                mark_sensitive(Arc::make_mut(&mut resource.inputs), &path.0);
+            }
+            for path in &resource_type.write_only_inputs {
+                mark_ephemeral(Arc::make_mut(&mut resource.inputs), &path.0);
             }
         }
     }
@@ -303,7 +318,7 @@ impl Session {
         }
         let entry = contents.snapshot.resource(path).cloned();
         let current = entry.as_ref().and_then(|entry| entry.current.clone());
-        let nowhere_else = self.evaluated && self.stores.len() == 1;
+        let nowhere_else = self.evaluated && self.stores.len() == 1 && self.types_told();
         let taken_over = self.import.as_ref().map(|(member, _)| member);
         if let (Some(current), true) = (&current, taken_over == Some(path)) {
             let text = format!(

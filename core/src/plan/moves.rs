@@ -30,7 +30,7 @@ impl Session {
         let undecided =
             |status: &StoreStatus| matches!(status, StoreStatus::Open | StoreStatus::Opening);
         let all_open = !self.stores.iter().any(|store| undecided(&store.status));
-        if self.evaluated && all_open {
+        if self.evaluated && all_open && self.types_told() {
             self.resolve_movers();
         }
     }

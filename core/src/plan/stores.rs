@@ -3,16 +3,17 @@
 //! A state handler is a resource that is not planned: it is where state is. A file of ours is
 //! opened as soon as its name is known; any other handler is spoken to through its provider.
 
-use nixops4_proto::evaluator::{ProviderProgram, StateChoice};
+use nixops4_proto::evaluator::{ProviderProgram, StateChoice, Subject};
 
 use super::listen::unknown_outputs;
 use super::model::DeferReason;
-use super::nodes::{NodeId, NodeKind, Status, StoreId, StoreNode, StoreStatus};
+use super::nodes::{NodeId, NodeKind, Ready, Status, StoreId, StoreNode, StoreStatus};
 use super::remembered::Contents;
 use super::session::Session;
 use super::work::{OpenStore, Work};
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::engine::StateHandler;
+use crate::provider::Mode;
 use crate::value::Value;
 use crate::{MemberPath, OutputRef};
 
@@ -118,7 +119,7 @@ impl Session {
         }
         let id = self.add_store(handler.clone());
         match handler {
-            None => self.open_store(id, None),
+            None => self.open_store(id, None, None),
             Some(handler) => {
                 self.ask(&handler);
                 if self.destroy {
@@ -141,6 +142,7 @@ impl Session {
         self.work.push_back(Work::OpenStore(OpenStore {
             store: id,
             handler: None,
+            check: None,
             if_there: true,
         }));
         id
@@ -157,11 +159,12 @@ impl Session {
         id
     }
 
-    fn open_store(&mut self, id: StoreId, handler: Option<StateHandler>) {
+    fn open_store(&mut self, id: StoreId, handler: Option<StateHandler>, check: Option<Ready>) {
         self.stores[id].status = StoreStatus::Opening;
         let work = OpenStore {
             store: id,
             handler,
+            check,
             if_there: false,
         };
         self.work.push_back(Work::OpenStore(work));
@@ -227,10 +230,16 @@ impl Session {
                 .ready(node)
                 .filter(|_| !ours)
                 .map(|ready| ready.configured.clone()),
+            mode: resource.declared.mode,
             type_name: resource.declared.type_name.clone(),
             inputs: resource.inputs.as_ref().clone(),
         };
-        self.open_store(id, Some(handler));
+        let check = match handler.mode {
+            Mode::StateStore => self.ready(node).cloned(),
+            // Any other checks its inputs itself.
+            _ => None,
+        };
+        self.open_store(id, Some(handler), check);
     }
 
     fn store_failed(&mut self, id: StoreId) {
@@ -253,13 +262,19 @@ impl Session {
         id: StoreId,
         result: Result<Diagnosed<Contents>, Diagnostics>,
     ) {
+        let subject = self.stores[id].handler.clone().map(Subject::Inputs);
+        // What says where it is about is about the inputs of the handler.
+        let subject_of = |diagnostic: &Diagnostic| {
+            let placed = diagnostic.path.is_some();
+            subject.clone().filter(|_| placed)
+        };
         match result {
             Ok(Diagnosed {
                 value: contents,
                 warnings,
             }) => {
                 for warning in warnings.0 {
-                    self.complain(None, warning);
+                    self.complain(subject_of(&warning), warning);
                 }
                 self.stores[id].status = StoreStatus::Ready(Box::new(contents));
                 for node in std::mem::take(&mut self.stores[id].waiting) {
@@ -269,7 +284,7 @@ impl Session {
             }
             Err(diagnostics) => {
                 for diagnostic in diagnostics.0 {
-                    self.complain(None, diagnostic);
+                    self.complain(subject_of(&diagnostic), diagnostic);
                 }
                 self.store_failed(id);
             }

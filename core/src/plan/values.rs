@@ -1,30 +1,42 @@
 //! Small questions about values that planning asks.
 
 use crate::Step;
-use crate::value::{Kind, Value};
+use crate::provider::ResourceType;
+use crate::value::{Kind, Marks, Value};
 
 /// Marks what is at `path` as sensitive; a step by name also goes into every element of a list, as
 /// blocks are written as lists or as single attribute sets.
 pub(crate) fn mark_sensitive(value: &mut Value, path: &[Step]) {
+    mark(value, path, &|marks| marks.sensitive = true);
+}
+
+/// Marks what must not be stored. [`ResourceType::ANY_KEY`] in the path stands for the keys of a map.
+pub(crate) fn mark_ephemeral(value: &mut Value, path: &[Step]) {
+    mark(value, path, &|marks| marks.ephemeral = true);
+}
+
+fn mark(value: &mut Value, path: &[Step], set: &dyn Fn(&mut Marks)) {
     let Some((step, rest)) = path.split_first() else {
         if !value.is_null() {
-            value.marks.sensitive = true;
+            set(&mut value.marks);
         }
         return;
     };
     match (&mut value.kind, step) {
         (Kind::Attrs(attrs), Step::Name(name)) => {
             if let Some(inner) = attrs.get_mut(name) {
-                mark_sensitive(inner, rest);
+                mark(inner, rest, set);
+            } else if *name == *ResourceType::ANY_KEY {
+                attrs.values_mut().for_each(|inner| mark(inner, rest, set));
             }
         }
         (Kind::List(elements), Step::Name(_)) => {
-            elements.iter_mut().for_each(|e| mark_sensitive(e, path));
+            elements.iter_mut().for_each(|e| mark(e, path, set));
         }
         (Kind::List(elements), Step::Index(index)) => {
             let index = usize::try_from(*index).ok();
             if let Some(inner) = index.and_then(|index| elements.get_mut(index)) {
-                mark_sensitive(inner, rest);
+                mark(inner, rest, set);
             }
         }
         _ => {}
@@ -141,6 +153,35 @@ fn is_empty(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_reach_into_lists_and_maps() {
+        let inner = || Value::attrs([("key", "k".into()), ("other", "o".into())]);
+        let mut value = Value::attrs([
+            ("list", Value::list([inner(), inner()])),
+            ("map", Value::attrs([("a", inner()), ("b", Value::null())])),
+            ("one", inner()),
+        ]);
+        let path = |names: &[&str]| names.iter().map(|name| (*name).into()).collect::<Vec<_>>();
+        mark_ephemeral(&mut value, &path(&["list", "key"]));
+        mark_ephemeral(&mut value, &path(&["map", ResourceType::ANY_KEY, "key"]));
+        mark_sensitive(&mut value, &path(&["one", "key"]));
+        let mut marked = Vec::new();
+        value.visit(&mut |path, _, _, marks| {
+            if marks.ephemeral || marks.sensitive {
+                marked.push(format!("{path} {}", marks.ephemeral));
+            }
+        });
+        assert_eq!(
+            marked,
+            [
+                "list[0].key true",
+                "list[1].key true",
+                "map.a.key true",
+                "one.key false"
+            ]
+        );
+    }
 
     #[test]
     fn what_was_known_may_not_change_and_what_was_unknown_may() {

@@ -9,7 +9,9 @@ use super::nodes::{NodeId, ProviderId, Ready, StoreId};
 use super::remembered::Contents;
 use crate::AttrPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
-use crate::engine::{Ephemerals, ProviderFactory, Refresh, StateHandler, ToOpen, Tools};
+use crate::engine::{
+    Ephemerals, ProviderFactory, Refresh, StateAccess, StateFactory, StateHandler, ToOpen, Tools,
+};
 use crate::provider::{
     Failure, Identifier, ImportRequest, Mode, MoveRequest, PlanRequest, PlannedChange,
     ProviderResult, ReadDataRequest, ResourceState, ResourceType,
@@ -66,6 +68,8 @@ pub(crate) struct OpenProvider {
 pub(crate) struct OpenStore {
     pub(crate) store: StoreId,
     pub(crate) handler: Option<StateHandler>,
+    /// Who checks the inputs of the handler first, if anybody.
+    pub(crate) check: Option<Ready>,
     /// Whether it is only opened where it exists.
     pub(crate) if_there: bool,
 }
@@ -135,18 +139,9 @@ impl Work {
                 Done::ProviderOpened(id, open.run(&*tools.providers).await)
             }
             Self::OpenStore(open) => {
-                let result = match open.handler {
-                    None if open.if_there && !tools.states.has_default() => {
-                        Err(Diagnostics::default())
-                    }
-                    None => tools.states.open_default(tools.access).await,
-                    Some(handler) => tools.states.open(handler, tools.access).await,
-                };
-                let result = result.map(|opened| Diagnosed {
-                    value: Contents::of(opened.value),
-                    warnings: opened.warnings,
-                });
-                Done::StoreOpened(open.store, result)
+                let store = open.store;
+                let opened = open.run(&*tools.states, tools.access).await;
+                Done::StoreOpened(store, opened)
             }
             Self::Describe {
                 provider,
@@ -249,6 +244,33 @@ impl ReadPrior {
         warnings.extend(read.warnings);
         Ok(Diagnosed {
             value: read.value,
+            warnings,
+        })
+    }
+}
+
+impl OpenStore {
+    async fn run(
+        self,
+        states: &dyn StateFactory,
+        access: StateAccess,
+    ) -> Result<Diagnosed<Contents>, Diagnostics> {
+        let mut warnings = Diagnostics::default();
+        let opened = match self.handler {
+            None if self.if_there && !states.has_default() => return Err(warnings),
+            None => states.open_default(access).await?,
+            Some(handler) => {
+                if let Some(ready) = &self.check {
+                    let checked =
+                        validate(ready, handler.mode, &handler.type_name, &handler.inputs).await;
+                    warnings = checked.map_err(Failure::into_diagnostics)?;
+                }
+                states.open(handler, access).await?
+            }
+        };
+        warnings.extend(opened.warnings);
+        Ok(Diagnosed {
+            value: Contents::of(opened.value),
             warnings,
         })
     }

@@ -13,6 +13,7 @@ mod error;
 mod limits;
 pub mod native;
 mod ops;
+mod secrets;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use ops::{
     ImportRequest, Lease, ListRequest, Listed, MoveRequest, PlanRequest, PlannedAction,
     PlannedChange, Progress, ReadDataRequest, ResourceState, ResourceType, StateEvent, StateHandle,
 };
+pub use secrets::Secrets;
 
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::value::Value;
@@ -215,6 +217,34 @@ pub trait ConfiguredProvider: Send + Sync + Debug {
         Err(no_state_handler(handle.type_name).into())
     }
 
+    /// Locks the state that a state store keeps, on behalf of `owner`, which is for others to
+    /// read. Gives what unlocks it; nothing where the store has no locks.
+    ///
+    /// # Errors
+    /// Diagnostics that say who has it locked.
+    async fn store_lock(
+        &self,
+        handle: StateHandle<'_>,
+        _owner: &str,
+    ) -> ProviderResult<Option<String>> {
+        Err(no_state_store(handle.type_name).into())
+    }
+
+    /// Unlocks the state that a state store keeps.
+    async fn store_unlock(&self, handle: StateHandle<'_>, _lock: &str) -> ProviderResult<()> {
+        Err(no_state_store(handle.type_name).into())
+    }
+
+    /// Reads the state that a state store keeps: what was last written, empty if nothing was.
+    async fn store_read(&self, handle: StateHandle<'_>) -> ProviderResult<Vec<u8>> {
+        Err(no_state_store(handle.type_name).into())
+    }
+
+    /// Writes the state that a state store keeps, all of it; durable once the answer is there.
+    async fn store_write(&self, handle: StateHandle<'_>, _state: &[u8]) -> ProviderResult<()> {
+        Err(no_state_store(handle.type_name).into())
+    }
+
     /// Asks running calls to come to an early end; they still answer.
     async fn stop(&self);
 
@@ -248,4 +278,8 @@ fn no_state_handler(type_name: &str) -> Diagnostic {
     Diagnostic::error(format!(
         "resources of type `{type_name}` cannot handle state"
     ))
+}
+
+fn no_state_store(type_name: &str) -> Diagnostic {
+    Diagnostic::error(format!("the provider has no state store \"{type_name}\""))
 }

@@ -22,8 +22,22 @@ pub trait StateChannel: Send + Sync + Debug {
     /// The folded state; null if nothing was stored yet.
     async fn read(&self) -> Result<Json, String>;
 
-    /// Stores an event: its name and its JSON Patch. Durable when it returns `Ok`.
-    async fn event(&self, event: &str, patch: &Json) -> Result<(), String>;
+    /// Stores an event. Durable when it returns `Ok`.
+    async fn event(&self, event: &Event) -> Result<(), String>;
+
+    /// Keeps others from writing until it is unlocked; `owner` is who writes, for them to read.
+    /// What has no locks of its own lets everybody write.
+    ///
+    /// # Errors
+    /// Who has it locked.
+    async fn lock(&self, _owner: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Gives up the lock, if there is one.
+    async fn unlock(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// A resource that handles state, reached through its provider.
@@ -57,8 +71,12 @@ impl StateChannel for HandlerChannel {
             .map_err(|failure| message(&failure))
     }
 
-    async fn event(&self, event: &str, patch: &Json) -> Result<(), String> {
-        let event = provider::StateEvent { event, patch };
+    async fn event(&self, event: &Event) -> Result<(), String> {
+        let patch = format::patch_json(event);
+        let event = provider::StateEvent {
+            event: event.meta.event.as_deref().unwrap_or_default(),
+            patch: &patch,
+        };
         let written = self.provider.state_event(self.handle(), event).await;
         written.map(drop).map_err(|failure| message(&failure))
     }
@@ -93,14 +111,39 @@ struct Sending {
 
 impl ChannelStore {
     /// Reads the state behind a channel, to go on from there. `place` is what messages call it:
-    /// the handler's member path.
+    /// the handler's member path. Whoever writes is the `owner` of the lock, for others to read;
+    /// without one it is only looked at.
     pub async fn open(
         place: String,
         run: Run,
         channel: Arc<dyn StateChannel>,
+        owner: Option<&str>,
+    ) -> Result<Self, StateError> {
+        if let Some(owner) = owner {
+            let locked = channel.lock(owner).await;
+            locked.map_err(|message| StateError::Refused {
+                place: place.clone(),
+                message,
+            })?;
+        }
+        match Self::open_locked(place, run, &channel, owner.is_none()).await {
+            Err(error) if owner.is_some() => {
+                if let Err(message) = channel.unlock().await {
+                    tracing::warn!("a state stays locked: {message}");
+                }
+                Err(error)
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_locked(
+        place: String,
+        run: Run,
+        channel: &Arc<dyn StateChannel>,
         read_only: bool,
     ) -> Result<Self, StateError> {
-        let document = read(&place, &*channel).await?;
+        let document = read(&place, &**channel).await?;
         let foreign = |reason| StateError::Foreign {
             place: place.clone(),
             reason,
@@ -118,7 +161,7 @@ impl ChannelStore {
         Ok(Self {
             place,
             run,
-            channel,
+            channel: channel.clone(),
             read_only,
             published: RwLock::new(Arc::new(snapshot)),
             sending: Mutex::new(sending),
@@ -174,9 +217,7 @@ impl ChannelStore {
             if let Some(error) = &sending.stopped {
                 return Err(error.clone());
             }
-            let name = event.meta.event.as_deref().unwrap_or_default();
-            let patch = format::patch_json(event);
-            if let Err(message) = self.channel.event(name, &patch).await {
+            if let Err(message) = self.channel.event(event).await {
                 sending.stopped = Some(failed(&self.place, message));
             }
         }
@@ -242,8 +283,15 @@ impl StateStore for ChannelStore {
     }
 
     async fn close(&self) -> Result<(), StateError> {
-        self.sending.lock().await.closed = true;
-        Ok(())
+        let mut sending = self.sending.lock().await;
+        if std::mem::replace(&mut sending.closed, true) || self.read_only {
+            return Ok(());
+        }
+        let unlocked = self.channel.unlock().await;
+        unlocked.map_err(|message| StateError::StillLocked {
+            place: self.place.clone(),
+            message,
+        })
     }
 }
 

@@ -90,6 +90,22 @@ pub enum StateError {
         /// What it said.
         message: String,
     },
+    /// The state handler does not let anybody write now, as a rule because somebody else does.
+    #[error("the state handler {place} gives no lock: {message}")]
+    Refused {
+        /// Which store.
+        place: String,
+        /// What it said of who has it.
+        message: String,
+    },
+    /// The lock could not be given up.
+    #[error("the state handler {place} may still be locked: {message}")]
+    StillLocked {
+        /// Which store.
+        place: String,
+        /// What it said.
+        message: String,
+    },
     /// The store was closed.
     #[error("{place} is closed")]
     Closed {
@@ -126,6 +142,10 @@ impl StateError {
                 });
                 hints
             }
+            Self::Refused { place, .. } | Self::StillLocked { place, .. } => vec![format!(
+                "wait for whoever has it to end; if that run is certainly gone, \
+                 `nixops4 state unlock {place} LOCK` breaks the lock of that id"
+            )],
             Self::Io { path, source, .. } => io_hint(path, source).into_iter().collect(),
             Self::ReadOnly { .. } | Self::Handler { .. } | Self::Closed { .. } => Vec::new(),
         }

@@ -27,6 +27,7 @@ mod run;
 mod samples;
 mod store;
 mod transition;
+mod whole;
 
 pub use channel::{ChannelStore, HandlerChannel, StateChannel};
 pub use clock::now as timestamp;
@@ -42,3 +43,4 @@ pub use model::{
 pub use nixops4_proto::state::{LockOwner, OperationKind, OutcomeKind, Run};
 pub use run::new_run;
 pub use store::StateStore;
+pub use whole::WholeChannel;

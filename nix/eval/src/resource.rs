@@ -60,6 +60,7 @@ impl Session {
         described.mode = match mode.as_str() {
             "data" => Mode::Data,
             "ephemeral" => Mode::Ephemeral,
+            "stateStore" => Mode::StateStore,
             _ => Mode::Managed,
         };
         described.state = state;

@@ -595,7 +595,7 @@ async fn state_stores_are_for_protocol_6() {
     let lock_id = lock().await.unwrap().lock_id;
     assert_eq!(
         lock().await.unwrap().diagnostics[0].detail,
-        "It is locked for apply."
+        "It is locked for apply (lock of prod)."
     );
 
     let text = b"a state of more than one chunk";

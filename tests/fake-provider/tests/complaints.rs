@@ -593,11 +593,11 @@ async fn import_of_several_or_none() {
 
 #[tokio::test]
 async fn schema_of_many_attributes() {
-    let fake = fake(json!({"wide": 100_000})).await;
+    let fake = fake(json!({"wide": 1_000_000})).await;
     let described = fake
         .provider
         .resource_type(Mode::Managed, "fake_wide")
         .await
         .unwrap();
-    assert_eq!(described.outputs.as_ref().unwrap().len(), 100_001);
+    assert_eq!(described.outputs.as_ref().unwrap().len(), 1_000_001);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::{apply_request, create, plan_request, start, start_with, thing, thing_type, wire};
 use nixops4_core::provider::ProviderError;
+use nixops4_proto::evaluator::Timeouts;
 use nixops4_proto::tfplugin::v6;
 use nixops4_tfproto::client::Client;
 use nixops4_tfproto::convert::{complaints, from_wire, raw_state};
@@ -142,34 +143,102 @@ async fn killed_from_outside() {
     );
 }
 
-/// Calls that only compute, each hanging.
+fn impatient() -> Timeouts {
+    Timeouts {
+        start: None,
+        plan: Some(0.05),
+        apply: Some(0.05),
+    }
+}
+
 #[tokio::test]
-async fn hang_in_a_call_that_only_computes() {
-    let hang = || json!({"hang": true});
-    let rpcs = json!({
-        "GetProviderSchema": hang(), "GetMetadata": hang(), "ValidateProviderConfig": hang(),
-        "ValidateResourceConfig": hang(), "UpgradeResourceState": hang(), "CallFunction": hang(),
-    });
-    let client = start(json!({"rpcs": rpcs})).await;
-    let client = client.with_pure_call_timeout(Duration::from_millis(50));
-    let message = |rpc| {
-        let tail = "the last lines of its log:\n  Starting fake-provider";
-        format!("provider fake: {rpc}: no answer within 0.05 seconds\n{tail}")
-    };
+async fn hang_in_each_call() {
     macro_rules! check {
-        ($($rpc:literal $call:ident;)*) => {$(
-            let error = client.$call(Default::default()).await.unwrap_err();
-            assert_eq!(error.to_string(), message($rpc));
+        ($(($protocol:literal) $($rpc:literal $call:ident($request:expr);)*)*) => {$(
+            let rpcs = [$($rpc),*].map(|rpc| (rpc.to_owned(), json!({"hang": true})));
+            let rpcs = Json::Object(rpcs.into_iter().collect());
+            let client = start(json!({"rpcs": rpcs, "protocol": $protocol, "flat": true})).await;
+            let client = client.with_timeouts(&impatient());
+            $(
+                let error = client.$call($request).await.err().expect($rpc);
+                let message = format!(
+                    "provider fake: {}: no answer within 0.05 seconds\n\
+                     the last lines of its log:\n  Starting fake-provider",
+                    $rpc
+                );
+                assert_eq!(error.to_string(), message);
+            )*
         )*};
+        (both { $($both:tt)* } new { $($new:tt)* }) => {
+            check! { (5) $($both)* (6) $($both)* $($new)* }
+        };
     }
     check! {
-        "GetProviderSchema" get_provider_schema;
-        "GetMetadata" get_metadata;
-        "ValidateProviderConfig" validate_provider_config;
-        "ValidateResourceConfig" validate_resource_config;
-        "UpgradeResourceState" upgrade_resource_state;
-        "CallFunction" call_function;
+        both {
+            "GetMetadata" get_metadata(Default::default());
+            "GetProviderSchema" get_provider_schema(Default::default());
+            "GetResourceIdentitySchemas" get_resource_identity_schemas(Default::default());
+            "ValidateProviderConfig" validate_provider_config(Default::default());
+            "ValidateResourceConfig" validate_resource_config(Default::default());
+            "ValidateDataResourceConfig" validate_data_resource_config(Default::default());
+            "UpgradeResourceState" upgrade_resource_state(Default::default());
+            "UpgradeResourceIdentity" upgrade_resource_identity(Default::default());
+            "ConfigureProvider" configure_provider(Default::default());
+            "ReadResource" read_resource(Default::default());
+            "PlanResourceChange" plan_resource_change(Default::default());
+            "ApplyResourceChange" apply_resource_change(Default::default());
+            "ImportResourceState" import_resource_state(Default::default());
+            "MoveResourceState" move_resource_state(Default::default());
+            "GenerateResourceConfig" generate_resource_config(Default::default());
+            "ReadDataSource" read_data_source(Default::default());
+            "ValidateEphemeralResourceConfig"
+                validate_ephemeral_resource_config(Default::default());
+            "OpenEphemeralResource" open_ephemeral_resource(Default::default());
+            "RenewEphemeralResource" renew_ephemeral_resource(Default::default());
+            "CloseEphemeralResource" close_ephemeral_resource(Default::default());
+            "ValidateListResourceConfig" validate_list_resource_config(Default::default());
+            "GetFunctions" get_functions(Default::default());
+            "CallFunction" call_function(Default::default());
+            "ValidateActionConfig" validate_action_config(Default::default());
+            "PlanAction" plan_action(Default::default());
+        }
+        new {
+            "ValidateStateStoreConfig" validate_state_store_config(Default::default());
+            "ConfigureStateStore" configure_state_store(Default::default());
+            "WriteStateBytes" write_state_bytes(vec![Default::default()]);
+            "LockState" lock_state(Default::default());
+            "UnlockState" unlock_state(Default::default());
+            "GetStates" get_states(Default::default());
+            "DeleteState" delete_state(Default::default());
+        }
     }
+    // An answer in pieces has begun, and its first piece does not come.
+    let hang = || json!({"hang": true});
+    let rpcs = json!({
+        "ListResource": hang(), "InvokeAction": hang(), "ReadStateBytes": hang(),
+    });
+    let client = start(json!({"rpcs": rpcs}))
+        .await
+        .with_timeouts(&impatient());
+    macro_rules! check_pieces {
+        ($($rpc:literal $call:ident;)*) => {$(
+            let error = match client.$call(Default::default()).await {
+                Ok(mut pieces) => pieces.next().await.expect_err($rpc),
+                Err(error) => error,
+            };
+            let message = concat!("provider fake: ", $rpc, ": no answer within 0.05 seconds");
+            assert!(error.to_string().starts_with(message), "{error}");
+        )*};
+    }
+    check_pieces! {
+        "ListResource" list_resource;
+        "InvokeAction" invoke_action;
+        "ReadStateBytes" read_state_bytes;
+    }
+    let client = start_with("StopProvider", json!({"hang": true})).await;
+    let client = client.with_pure_call_timeout(Duration::from_millis(50));
+    let error = client.stop().await.unwrap_err().to_string();
+    assert!(error.starts_with("provider fake: StopProvider: no answer within 0.05 seconds"));
 }
 
 #[tokio::test]
@@ -260,13 +329,13 @@ async fn oversize_answer() {
 
 #[tokio::test]
 async fn answers_beyond_the_usual_limits() {
-    let client = start(json!({"wide": 200_000})).await;
+    let client = start(json!({"wide": 1_000_000})).await;
     let schema = client
         .get_provider_schema(Default::default())
         .await
         .unwrap();
     let block = schema.resource_schemas["fake_wide"].block.as_ref().unwrap();
-    assert_eq!(block.attributes.len(), 200_001);
+    assert_eq!(block.attributes.len(), 1_000_001);
 
     let answer = plan_with(json!({"private": 10_000_000})).await.unwrap();
     assert_eq!(answer.planned_private.len(), 10_000_000);

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Status, Streaming};
 
-use super::{Using, explain};
-use crate::error::RpcError;
+use super::{Using, explain, too_late};
+use crate::error::{RpcError, RpcFailure};
 use crate::v5::Convert;
 
 /// The pieces of one answer. Dropping it cancels the call.
@@ -16,6 +17,8 @@ pub struct Events<T> {
     provider: Arc<str>,
     using: Using,
     rpc: &'static str,
+    /// How long a piece may take to come.
+    limit: Option<Duration>,
     pieces: Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>,
 }
 
@@ -33,12 +36,14 @@ impl<T: 'static> Events<T> {
         provider: &Arc<str>,
         using: Using,
         rpc: &'static str,
+        limit: Option<Duration>,
         pieces: Streaming<T>,
     ) -> Self {
         Self {
             provider: provider.clone(),
             using,
             rpc,
+            limit,
             pieces: Box::pin(pieces),
         }
     }
@@ -48,6 +53,7 @@ impl<T: 'static> Events<T> {
         provider: &Arc<str>,
         using: Using,
         rpc: &'static str,
+        limit: Option<Duration>,
         pieces: Streaming<P>,
     ) -> Self
     where
@@ -58,6 +64,7 @@ impl<T: 'static> Events<T> {
             provider: provider.clone(),
             using,
             rpc,
+            limit,
             pieces,
         }
     }
@@ -69,6 +76,10 @@ impl<T: 'static> Events<T> {
             biased;
             piece = self.pieces.next() => piece,
             failure = plugin.ended() => return Err(self.error(failure)),
+            limit = too_late(self.limit) => {
+                let tail = plugin.tail();
+                return Err(self.error(RpcFailure::Timeout { limit, tail }));
+            }
         };
         match piece {
             None => Ok(None),
@@ -81,7 +92,7 @@ impl<T: 'static> Events<T> {
         }
     }
 
-    fn error(&self, failure: crate::error::RpcFailure) -> RpcError {
+    fn error(&self, failure: RpcFailure) -> RpcError {
         RpcError {
             provider: self.provider.clone(),
             rpc: self.rpc,

@@ -51,6 +51,8 @@ pub(crate) struct Host {
 struct State {
     running: Option<Running>,
     configured: Option<Configured>,
+    /// The state store that every process is configured with too.
+    store: Option<v6::configure_state_store::Request>,
     restarts: u32,
     /// Why there is no process, and will be none.
     failed: Option<RpcFailure>,
@@ -138,6 +140,19 @@ impl Host {
         answer
     }
 
+    /// Gives it the configuration of its state store; says what the plugin said.
+    pub(crate) async fn configure_state_store(
+        self: &Arc<Self>,
+        client: &Client<Arc<Self>>,
+        request: v6::configure_state_store::Request,
+    ) -> Result<v6::configure_state_store::Response, RpcError> {
+        let answer = client.configure_state_store(request.clone()).await?;
+        if first_error(&answer.diagnostics).is_none() {
+            self.state.lock().await.store = Some(request);
+        }
+        Ok(answer)
+    }
+
     /// One more provider instance has this configuration.
     pub(crate) fn hold(&self) {
         self.holders.fetch_add(1, Ordering::AcqRel);
@@ -206,7 +221,9 @@ impl Host {
                 None => Some(self.pool.slot().await),
                 Some(_) => None,
             };
-            let started = self.start(state.configured.as_ref()).await;
+            let started = self
+                .start(state.configured.as_ref(), state.store.as_ref())
+                .await;
             let started = started.inspect_err(|failure| state.failed = Some(failure.clone()))?;
             self.now().replace(started.clone());
             state.running = Some(Running {
@@ -243,7 +260,11 @@ impl Host {
     }
 
     /// Starts a process, with the configuration that earlier ones had.
-    async fn start(&self, configured: Option<&Configured>) -> Result<Started, RpcFailure> {
+    async fn start(
+        &self,
+        configured: Option<&Configured>,
+        store: Option<&v6::configure_state_store::Request>,
+    ) -> Result<Started, RpcFailure> {
         let plugin = self.launch.start().await;
         let plugin = plugin.map_err(|error| RpcFailure::NotStarted(NotStarted::from(&error)))?;
         let started = Started::new(plugin);
@@ -254,11 +275,15 @@ impl Host {
             }
             let answer = client.configure_provider(request.clone()).await;
             let answer = answer.map_err(|error| error.failure)?;
-            if let Some(complaint) = first_error(&answer.diagnostics) {
-                return Err(RpcFailure::Refused(format!(
-                    "its configuration, when it was started again: {complaint}"
-                )));
-            }
+            accepted("its configuration", &answer.diagnostics)?;
+        }
+        if let Some(request) = store {
+            let answer = self
+                .client(&started)
+                .configure_state_store(request.clone())
+                .await;
+            let answer = answer.map_err(|error| error.failure)?;
+            accepted("the configuration of its state store", &answer.diagnostics)?;
         }
         Ok(started)
     }
@@ -300,6 +325,16 @@ impl Source for Arc<Host> {
 
     fn disconnected(&self, plugin: &Plugin) {
         plugin.give_up();
+    }
+}
+
+/// A process that is started again is not to complain where the first did not.
+fn accepted(what: &str, diagnostics: &[v6::Diagnostic]) -> Result<(), RpcFailure> {
+    match first_error(diagnostics) {
+        None => Ok(()),
+        Some(complaint) => Err(RpcFailure::Refused(format!(
+            "{what}, when it was started again: {complaint}"
+        ))),
     }
 }
 

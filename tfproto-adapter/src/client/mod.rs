@@ -259,15 +259,6 @@ impl<S: Source> Client<S> {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let Started { plugin, service } = &using.entered.started;
-        let too_late = async {
-            match self.patience.of(kind) {
-                Some(limit) => {
-                    sleep(limit).await;
-                    limit
-                }
-                None => pending().await,
-            }
-        };
         let call = call(service.clone());
         tokio::pin!(call);
         let answer = tokio::select! {
@@ -277,7 +268,7 @@ impl<S: Source> Client<S> {
                 Ok(Ok(answer)) => Ok(answer),
                 _ => return Err(self.error(rpc, failure, true)),
             },
-            limit = too_late => {
+            limit = too_late(self.patience.of(kind)) => {
                 let failure = RpcFailure::Timeout { limit, tail: plugin.tail() };
                 return Err(self.error(rpc, failure, true));
             }
@@ -304,9 +295,20 @@ impl<S: Source> Client<S> {
     }
 }
 
+/// Waits for a limit to pass, and gives it; without one for ever.
+async fn too_late(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            sleep(limit).await;
+            limit
+        }
+        None => pending().await,
+    }
+}
+
 /// Finds out what a status means: a fault of the plugin, or the end of it.
 async fn explain(plugin: &Plugin, status: &Status) -> RpcFailure {
-    let message = status.message().to_owned();
+    let message = plugin.hide(status.message());
     // A status with a cause was made on our side, because the connection failed.
     if std::error::Error::source(status).is_some() {
         return plugin.broken(chain(status)).await;

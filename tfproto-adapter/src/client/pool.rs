@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use nixops4_core::provider::Secrets;
 use tokio::sync::{Notify, OnceCell};
 use tokio::time::{Instant, sleep_until};
 
@@ -62,6 +63,8 @@ struct ProgramKey {
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     pub(crate) schemas: OnceCell<Arc<Schemas>>,
+    /// What its instances were given in confidence.
+    pub(crate) secrets: Secrets,
     hosts: Mutex<Hosts>,
 }
 

@@ -102,7 +102,7 @@ calls! {
 
 /// Calls that protocol 5 does not have.
 macro_rules! new_calls {
-    ($($(#[$doc:meta])* $rpc:literal $new:ident($messages:ident);)*) => {
+    ($($(#[$doc:meta])* $kind:ident $rpc:literal $new:ident($messages:ident);)*) => {
         impl<S: Source> Client<S> {$(
             $(#[$doc])*
             pub async fn $new(
@@ -113,7 +113,7 @@ macro_rules! new_calls {
                     Service::V6(mut client) => client.$new(request).await,
                     Service::V5(_) => Err(unknown()),
                 };
-                self.call($rpc, Kind::Changing, call).await
+                self.call($rpc, Kind::$kind, call).await
             }
         )*}
     };
@@ -121,15 +121,15 @@ macro_rules! new_calls {
 
 new_calls! {
     /// Gives a state store its configuration.
-    "ConfigureStateStore" configure_state_store(configure_state_store);
+    Asking "ConfigureStateStore" configure_state_store(configure_state_store);
     /// Locks one state.
-    "LockState" lock_state(lock_state);
+    Changing "LockState" lock_state(lock_state);
     /// Unlocks one state.
-    "UnlockState" unlock_state(unlock_state);
+    Changing "UnlockState" unlock_state(unlock_state);
     /// Lists the states in a store.
-    "GetStates" get_states(get_states);
+    Asking "GetStates" get_states(get_states);
     /// Deletes one state.
-    "DeleteState" delete_state(delete_state);
+    Changing "DeleteState" delete_state(delete_state);
 }
 
 /// What protocol 5 answers to a call that it does not have.
@@ -156,14 +156,20 @@ impl<S: Source> Client<S> {
         &self,
         request: v6::read_state_bytes::Request,
     ) -> Result<Events<v6::read_state_bytes::Response>, RpcError> {
-        let (rpc, kind) = ("ReadStateBytes", Kind::Changing);
+        let (rpc, kind) = ("ReadStateBytes", Kind::Asking);
         let using = self.enter(rpc, kind).await?;
         let call = async |service| match service {
             Service::V6(mut client) => client.read_state_bytes(request).await,
             Service::V5(_) => Err(unknown()),
         };
         let pieces = self.call_with(&using, rpc, kind, call).await?;
-        Ok(Events::new(&self.provider, using, rpc, pieces))
+        Ok(Events::new(
+            &self.provider,
+            using,
+            rpc,
+            self.patience.of(kind),
+            pieces,
+        ))
     }
 
     /// Writes one state in chunks; only the first has a `meta`.
@@ -183,19 +189,31 @@ impl<S: Source> Client<S> {
         &self,
         request: v6::list_resource::Request,
     ) -> Result<Events<v6::list_resource::Event>, RpcError> {
-        let (rpc, kind) = ("ListResource", Kind::Changing);
+        let (rpc, kind) = ("ListResource", Kind::Asking);
         let using = self.enter(rpc, kind).await?;
         match &using.entered.started.service {
             Service::V6(client) => {
                 let call = async |_| client.clone().list_resource(request).await;
                 let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::new(&self.provider, using, rpc, pieces))
+                Ok(Events::new(
+                    &self.provider,
+                    using,
+                    rpc,
+                    self.patience.of(kind),
+                    pieces,
+                ))
             }
             Service::V5(client) => {
                 let request = Convert::<v5::list_resource::Request>::convert(request);
                 let call = async |_| client.clone().list_resource(request).await;
                 let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::lifted(&self.provider, using, rpc, pieces))
+                Ok(Events::lifted(
+                    &self.provider,
+                    using,
+                    rpc,
+                    self.patience.of(kind),
+                    pieces,
+                ))
             }
         }
     }
@@ -211,13 +229,25 @@ impl<S: Source> Client<S> {
             Service::V6(client) => {
                 let call = async |_| client.clone().invoke_action(request).await;
                 let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::new(&self.provider, using, rpc, pieces))
+                Ok(Events::new(
+                    &self.provider,
+                    using,
+                    rpc,
+                    self.patience.of(kind),
+                    pieces,
+                ))
             }
             Service::V5(client) => {
                 let request = Convert::<v5::invoke_action::Request>::convert(request);
                 let call = async |_| client.clone().invoke_action(request).await;
                 let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::lifted(&self.provider, using, rpc, pieces))
+                Ok(Events::lifted(
+                    &self.provider,
+                    using,
+                    rpc,
+                    self.patience.of(kind),
+                    pieces,
+                ))
             }
         }
     }

@@ -9,11 +9,10 @@ use nixops4_core::provider::{
 use nixops4_proto::tfplugin::v6;
 use v6::invoke_action::event::Type as Event;
 
+use super::capabilities;
 use super::plan::reason;
 use super::session::Session;
 use super::types::sensitive_inputs;
-use super::{about_inputs, capabilities};
-use crate::check::check;
 use crate::schema::{Kind, TypeSchema};
 
 /// An action with a configuration that follows its schema.
@@ -41,7 +40,7 @@ pub(super) async fn plan(
     };
     let answer = client.validate_action_config(validate).await;
     let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-    all.extend(about_inputs(request.inputs, &answer.diagnostics));
+    all.extend(session.about_inputs(request.inputs, &answer.diagnostics));
     if all.has_errors() {
         return Err(all.into());
     }
@@ -52,7 +51,7 @@ pub(super) async fn plan(
     };
     let answer = client.plan_action(plan).await;
     let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-    all.extend(about_inputs(request.inputs, &answer.diagnostics));
+    all.extend(session.about_inputs(request.inputs, &answer.diagnostics));
     match all.has_errors() {
         true => Err(all.into()),
         false => Ok(Diagnosed {
@@ -93,7 +92,7 @@ pub(super) async fn invoke(
             }
             Some(Event::Completed(completed)) => {
                 // The warnings of checking it were told when it was planned.
-                return Ok(about_inputs(request.inputs, &completed.diagnostics));
+                return Ok(session.about_inputs(request.inputs, &completed.diagnostics));
             }
             // An event of a later version of the protocol.
             None => {}
@@ -113,7 +112,7 @@ async fn prepare(
     let schema = session
         .schema_of(Kind::Action, "action", request.type_name)
         .await?;
-    let checked = check(request.type_name, &schema.block, request.inputs)?;
+    let checked = session.check_rare(request.type_name, &schema.block, request.inputs)?;
     Ok(Prepared {
         config: session.encode(call, &schema.block, &checked.value)?,
         schema,

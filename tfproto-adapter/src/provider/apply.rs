@@ -7,10 +7,10 @@ use nixops4_core::provider::{
 use nixops4_core::value::Marks;
 use nixops4_proto::tfplugin::v6;
 
+use super::fault;
 use super::plan_data::to_attr_path;
 use super::session::Session;
 use super::state::{Managed, Remembered};
-use super::{about_inputs, fault};
 use crate::cty::{Path, Value};
 use crate::lifecycle::{
     completion_violations, set_write_only, unknowns_to_null, without_write_only,
@@ -34,7 +34,10 @@ impl Outcome<'_> {
         warnings: Diagnostics,
     ) -> Result<ApplyResponse, ProviderError> {
         let mut diagnostics = warnings;
-        diagnostics.extend(about_inputs(self.apply.inputs, &answer.diagnostics));
+        diagnostics.extend(
+            self.session
+                .about_inputs(self.apply.inputs, &answer.diagnostics),
+        );
         let call = "ApplyResourceChange";
         // Something was done, but what it led to cannot be read.
         let value = self

@@ -7,8 +7,7 @@ use nixops4_proto::tfplugin::v6;
 
 use super::outputs::to_outputs;
 use super::session::Session;
-use super::{about_inputs, capabilities, fault};
-use crate::check::check;
+use super::{capabilities, fault};
 
 /// Reads a data source.
 pub(super) async fn read(
@@ -18,7 +17,7 @@ pub(super) async fn read(
     let call = "ReadDataSource";
     let schema = session.type_schema(Mode::Data, request.type_name).await?;
     let block = &schema.block;
-    let checked = check(request.type_name, block, request.inputs)?;
+    let checked = session.check(request.type_name, block, request.inputs)?;
     let message = v6::read_data_source::Request {
         type_name: request.type_name.to_owned(),
         config: Some(session.encode(call, block, &checked.value)?),
@@ -27,7 +26,7 @@ pub(super) async fn read(
     };
     let answer = session.client().await?.read_data_source(message).await;
     let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-    let diagnostics = about_inputs(request.inputs, &answer.diagnostics);
+    let diagnostics = session.about_inputs(request.inputs, &answer.diagnostics);
     if diagnostics.has_errors() {
         return Err(diagnostics.into());
     }

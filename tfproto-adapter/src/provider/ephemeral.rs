@@ -11,9 +11,7 @@ use nixops4_proto::tfplugin::{prost_types::Timestamp, v6};
 
 use super::outputs::to_outputs;
 use super::session::Session;
-use super::{about_inputs, capabilities, fault};
-use crate::check::check;
-use crate::convert::complaints;
+use super::{capabilities, fault};
 
 /// Opens a resource. One of which the answer is no good is closed at once.
 pub(super) async fn open(
@@ -24,7 +22,7 @@ pub(super) async fn open(
     let EphemeralRequest { type_name, inputs } = request;
     let schema = session.type_schema(Mode::Ephemeral, type_name).await?;
     let block = &schema.block;
-    let checked = check(type_name, block, inputs)?;
+    let checked = session.check(type_name, block, inputs)?;
     let message = v6::open_ephemeral_resource::Request {
         type_name: type_name.to_owned(),
         config: Some(session.encode(call, block, &checked.value)?),
@@ -36,7 +34,7 @@ pub(super) async fn open(
         .open_ephemeral_resource(message)
         .await;
     let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-    let diagnostics = about_inputs(inputs, &answer.diagnostics);
+    let diagnostics = session.about_inputs(inputs, &answer.diagnostics);
     if diagnostics.has_errors() {
         return Err(diagnostics.into());
     }
@@ -95,7 +93,7 @@ pub(super) async fn renew(
         .renew_ephemeral_resource(message)
         .await;
     let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-    let warnings = said(&answer.diagnostics);
+    let warnings = session.about_nothing(&answer.diagnostics);
     if warnings.has_errors() {
         return Err(warnings.into());
     }
@@ -121,16 +119,7 @@ pub(super) async fn close(
         .await?
         .close_ephemeral_resource(message)
         .await?;
-    Ok(said(&answer.diagnostics))
-}
-
-/// What is said without any inputs to be about.
-fn said(diagnostics: &[v6::Diagnostic]) -> Diagnostics {
-    let said = complaints(diagnostics).into_iter();
-    Diagnostics(
-        said.map(|complaint| complaint.into_diagnostic(None))
-            .collect(),
-    )
+    Ok(session.about_nothing(&answer.diagnostics))
 }
 
 /// A time, unless it is before all times.

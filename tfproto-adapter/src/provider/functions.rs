@@ -67,13 +67,17 @@ pub(super) async fn call(
     if complaints.has_errors() {
         return Err(complaints.into());
     }
+    for argument in arguments {
+        session.secrets().learn(argument);
+    }
     let request = v6::call_function::Request {
         name: name.to_owned(),
         arguments: encoded,
     };
     let answer = session.client().await?.call_function(request).await;
     let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-    if let Some(error) = answer.error {
+    if let Some(mut error) = answer.error {
+        error.text = session.secrets().hide(error.text);
         return Err(complaint(name, &parameters, error).into());
     }
     let returns = function.r#return.unwrap_or_default().r#type;

@@ -9,7 +9,7 @@ use super::managed::{TfInstance, not_there};
 use super::outputs::to_outputs;
 use super::session::Session;
 use super::state::{Current, Managed};
-use super::{about_inputs, capabilities, fault};
+use super::{capabilities, fault};
 use crate::lifecycle::{configurable, without_empty_blocks};
 
 impl TfInstance {
@@ -33,7 +33,7 @@ impl TfInstance {
         };
         let answer = session.client().await?.import_resource_state(message).await;
         let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-        let warnings = about_inputs(request.inputs, &answer.diagnostics);
+        let warnings = session.about_inputs(request.inputs, &answer.diagnostics);
         if warnings.has_errors() {
             return Err(warnings.into());
         }
@@ -105,7 +105,7 @@ pub(super) async fn generate(
             .await
         {
             Ok(answer) => {
-                warnings.extend(about_inputs(&Input::null(), &answer.diagnostics));
+                warnings.extend(session.about_inputs(&Input::null(), &answer.diagnostics));
                 if warnings.has_errors() {
                     return Err(warnings.into());
                 }

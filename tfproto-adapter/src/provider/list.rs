@@ -4,10 +4,9 @@ use nixops4_core::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use nixops4_core::provider::{Failure, ListRequest, Listed, ProviderResult};
 use nixops4_proto::tfplugin::v6;
 
+use super::fault;
 use super::import::generate;
 use super::managed::TfInstance;
-use super::{about_inputs, fault};
-use crate::check::check;
 use crate::convert::to_wire;
 use crate::cty::{Type, Value};
 use crate::lifecycle::normalise_blocks;
@@ -28,7 +27,7 @@ impl TfInstance {
             .await?;
         let managed = self.managed(name).await?;
         let call = "ListResource";
-        let checked = check(name, &schema.block, request.inputs)?;
+        let checked = session.check_rare(name, &schema.block, request.inputs)?;
         let mut warnings = checked.warnings;
         let config = session.encode(call, &schema.block, &checked.value)?;
         let client = session.client().await?;
@@ -43,7 +42,7 @@ impl TfInstance {
         };
         let answer = client.validate_list_resource_config(validate).await;
         let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-        warnings.extend(about_inputs(request.inputs, &answer.diagnostics));
+        warnings.extend(session.about_inputs(request.inputs, &answer.diagnostics));
         if warnings.has_errors() {
             return Err(warnings.into());
         }
@@ -86,7 +85,7 @@ impl TfInstance {
         warnings: &mut Diagnostics,
     ) -> Result<Option<Listed>, Failure> {
         let session = &*self.session;
-        let told = about_inputs(request.inputs, &event.diagnostic);
+        let told = session.about_inputs(request.inputs, &event.diagnostic);
         if told.has_errors() {
             return Err(told.into());
         }

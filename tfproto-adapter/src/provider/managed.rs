@@ -9,6 +9,7 @@ use nixops4_core::provider::{
     ActionRequest, ApplyKind, ApplyRequest, ApplyResponse, ConfiguredProvider, EphemeralRequest,
     Failure, ImportRequest, Lease, ListRequest, Listed, Mode, MoveRequest, PlanRequest,
     PlannedAction, PlannedChange, ProviderError, ProviderResult, ReadDataRequest, ResourceState,
+    StateHandle,
 };
 use nixops4_core::value::Value as Input;
 use nixops4_proto::tfplugin::v6;
@@ -17,8 +18,8 @@ use super::apply::Outcome;
 use super::plan_data::PlanData;
 use super::session::Session;
 use super::state::{Current, IdentityType, Managed, Remembered};
-use super::{about_inputs, action, capabilities, data, ephemeral, fault};
-use crate::check::check;
+use super::state_store::Stores;
+use super::{action, capabilities, data, ephemeral, fault};
 use crate::client::HostedClient;
 use crate::cty::{Path, Value};
 use crate::lifecycle::{Ignored, ignore_changes, normalise_blocks, set_write_only};
@@ -28,14 +29,22 @@ use crate::schema::Block;
 #[derive(Debug)]
 pub struct TfInstance {
     pub(super) session: Arc<Session>,
+    /// What it was configured with.
+    pub(super) configuration: v6::configure_provider::Request,
     types: Mutex<HashMap<String, Arc<Managed>>>,
+    pub(super) stores: Stores,
 }
 
 impl TfInstance {
-    pub(super) fn new(session: Arc<Session>) -> Self {
+    pub(super) fn new(
+        session: Arc<Session>,
+        configuration: v6::configure_provider::Request,
+    ) -> Self {
         Self {
             session,
+            configuration,
             types: Mutex::default(),
+            stores: Default::default(),
         }
     }
 
@@ -79,7 +88,7 @@ impl TfInstance {
         };
         let answer = session.client().await?.read_resource(request).await;
         let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-        let diagnostics = about_inputs(inputs, &answer.diagnostics);
+        let diagnostics = session.about_inputs(inputs, &answer.diagnostics);
         if diagnostics.has_errors() {
             return Err(diagnostics.into());
         }
@@ -255,11 +264,33 @@ impl ConfiguredProvider for TfInstance {
         ephemeral::close(&self.session, type_name, private).await
     }
 
+    async fn store_lock(
+        &self,
+        handle: StateHandle<'_>,
+        owner: &str,
+    ) -> ProviderResult<Option<String>> {
+        self.store(handle).await?.lock(owner).await
+    }
+
+    async fn store_unlock(&self, handle: StateHandle<'_>, lock: &str) -> ProviderResult<()> {
+        self.store(handle).await?.unlock(lock).await
+    }
+
+    async fn store_read(&self, handle: StateHandle<'_>) -> ProviderResult<Vec<u8>> {
+        self.store(handle).await?.read().await
+    }
+
+    async fn store_write(&self, handle: StateHandle<'_>, state: &[u8]) -> ProviderResult<()> {
+        self.store(handle).await?.write(state).await
+    }
+
     async fn stop(&self) {
+        // Not the stores: what has happened is still to be written.
         self.session.stop().await;
     }
 
     async fn close(&self) {
+        self.close_stores().await;
         self.session.close().await;
     }
 }
@@ -313,7 +344,7 @@ impl TfInstance {
         let (config, marks, warnings) = match apply.kind {
             ApplyKind::Delete => (Value::Null, Vec::new(), Diagnostics::default()),
             ApplyKind::Create | ApplyKind::Update => {
-                let checked = check(apply.type_name, block, apply.inputs)?;
+                let checked = session.check(apply.type_name, block, apply.inputs)?;
                 (checked.value, checked.marks, checked.warnings)
             }
         };

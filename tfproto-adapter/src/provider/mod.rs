@@ -12,6 +12,7 @@
 
 mod action;
 mod apply;
+mod complaints;
 mod data;
 mod ephemeral;
 mod functions;
@@ -24,6 +25,7 @@ mod plan;
 mod plan_data;
 mod session;
 mod state;
+mod state_store;
 mod types;
 
 use std::ffi::OsString;
@@ -41,9 +43,8 @@ use nixops4_core::value::Value as Input;
 use nixops4_proto::evaluator::ProviderLimits;
 use nixops4_proto::tfplugin::v6;
 
-use crate::check::{Checked, check, to_input_path};
+use crate::check::Checked;
 use crate::client::Pool;
-use crate::convert::complaints;
 use crate::reattach::Attached;
 pub use managed::TfInstance;
 use session::Session;
@@ -135,7 +136,7 @@ impl Provider for TfProvider {
         // It starts while its schema is read: it will be needed in any case.
         session.start().await?;
         let schema = session.provider_schema().await?;
-        let checked = match check(&session.owner(), &schema.block, config) {
+        let checked = match session.check_rare(&session.owner(), &schema.block, config) {
             Ok(checked) => checked,
             Err(diagnostics) => return Ok(diagnostics),
         };
@@ -150,7 +151,7 @@ impl Provider for TfProvider {
             .validate_provider_config(request)
             .await?;
         let mut diagnostics = checked.warnings;
-        diagnostics.extend(about_inputs(config, &response.diagnostics));
+        diagnostics.extend(session.about_inputs(config, &response.diagnostics));
         Ok(diagnostics)
     }
 
@@ -173,13 +174,13 @@ impl Provider for TfProvider {
         };
         let Checked {
             value, warnings, ..
-        } = match check(type_name, &schema.block, inputs) {
+        } = match session.check(type_name, &schema.block, inputs) {
             Ok(checked) => checked,
             Err(diagnostics) => return Ok(diagnostics),
         };
         let answer = session.validate(mode, type_name, &schema, &value).await?;
         let mut diagnostics = warnings;
-        diagnostics.extend(about_inputs(inputs, &answer));
+        diagnostics.extend(session.about_inputs(inputs, &answer));
         Ok(diagnostics)
     }
 
@@ -205,7 +206,7 @@ impl Provider for TfProvider {
         let before = self.current().clone();
         let unconfigured = &before.session;
         let schema = unconfigured.provider_schema().await?;
-        let checked = check(&unconfigured.owner(), &schema.block, config)?;
+        let checked = unconfigured.check_rare(&unconfigured.owner(), &schema.block, config)?;
         let encoded = unconfigured.encode("ConfigureProvider", &schema.block, &checked.value)?;
         let key = encoded.msgpack.clone();
         let session = Arc::new(unconfigured.configured(&key));
@@ -214,8 +215,8 @@ impl Provider for TfProvider {
             config: Some(encoded),
             client_capabilities: Some(capabilities(false)),
         };
-        let answer = session.configure(request).await;
-        let diagnostics = answer.map(|answer| about_inputs(config, &answer.diagnostics));
+        let answer = session.configure(request.clone()).await;
+        let diagnostics = answer.map(|answer| session.about_inputs(config, &answer.diagnostics));
         match diagnostics {
             Ok(diagnostics) if !diagnostics.has_errors() => {
                 *self.current() = Current {
@@ -227,7 +228,8 @@ impl Provider for TfProvider {
                 }
                 let mut warnings = checked.warnings;
                 warnings.extend(diagnostics);
-                let value: Arc<dyn ConfiguredProvider> = Arc::new(TfInstance::new(session));
+                let value: Arc<dyn ConfiguredProvider> =
+                    Arc::new(TfInstance::new(session, request));
                 Ok(Diagnosed { value, warnings })
             }
             failed => {
@@ -255,18 +257,6 @@ impl Provider for TfProvider {
             session.close().await;
         }
     }
-}
-
-/// A provider's diagnostics, placed at the inputs that they are about.
-fn about_inputs(inputs: &Input, diagnostics: &[v6::Diagnostic]) -> Diagnostics {
-    let placed = complaints(diagnostics).into_iter().map(|complaint| {
-        let path = complaint
-            .place
-            .as_ref()
-            .map(|place| to_input_path(inputs, place));
-        complaint.into_diagnostic(path)
-    });
-    Diagnostics(placed.collect())
 }
 
 /// What we understand; a plan may be put off until more is known.

@@ -7,9 +7,9 @@ use nixops4_core::value::Value as Input;
 use nixops4_proto::evaluator::ProviderProgram;
 use nixops4_proto::tfplugin::v6;
 
+use super::fault;
 use super::managed::{TfInstance, refuse_write_only};
 use super::state::{Plain, Remembered};
-use super::{about_inputs, fault};
 use crate::convert::raw_state;
 use crate::cty::Type;
 use crate::discovery::SourceSpec;
@@ -45,7 +45,9 @@ impl TfInstance {
             Err(error) if error.is_unimplemented() => return Err(cannot_move(&request).into()),
             Err(error) => return Err(Failure::Provider(error.into())),
         };
-        let warnings = about_inputs(&Input::null(), &answer.diagnostics);
+        let warnings = self
+            .session
+            .about_inputs(&Input::null(), &answer.diagnostics);
         if warnings.has_errors() {
             return Err(warnings.into());
         }

@@ -11,8 +11,8 @@ use super::managed::TfInstance;
 use super::outputs::to_outputs;
 use super::plan_data::{PlanData, to_attr_path, to_place};
 use super::state::{Current, Managed};
-use super::{about_inputs, capabilities, fault};
-use crate::check::{Checked, check};
+use super::{capabilities, fault};
+use crate::check::Checked;
 use crate::convert::path_from_wire;
 use crate::cty::{Path, Value};
 use crate::lifecycle::{
@@ -50,7 +50,9 @@ impl TfInstance {
             value: config,
             marks,
             warnings,
-        } = check(&managed.name, managed.block(), request.inputs)?;
+        } = self
+            .session
+            .check(&managed.name, managed.block(), request.inputs)?;
         let prior = match request.prior {
             Some(state) if !state.tainted => managed.current(&self.session, state).await?,
             _ => Current::none(),
@@ -140,7 +142,7 @@ impl TfInstance {
         };
         let answer = session.client().await?.plan_resource_change(request).await;
         let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-        let warnings = about_inputs(step.inputs, &answer.diagnostics);
+        let warnings = session.about_inputs(step.inputs, &answer.diagnostics);
         if warnings.has_errors() {
             return Err(warnings.into());
         }
@@ -236,7 +238,7 @@ impl TfInstance {
             };
             let answer = session.client().await?.plan_resource_change(request).await;
             let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-            let diagnostics = about_inputs(&state.inputs, &answer.diagnostics);
+            let diagnostics = session.about_inputs(&state.inputs, &answer.diagnostics);
             if diagnostics.has_errors() {
                 return Err(diagnostics.into());
             }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use blake3::Hash;
 use nixops4_core::diagnostic::Diagnostic;
-use nixops4_core::provider::{Failure, Limiter, Mode, ProviderError};
+use nixops4_core::provider::{Failure, Limiter, Mode, ProviderError, Secrets};
 use nixops4_proto::tfplugin::v6;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
@@ -39,8 +39,9 @@ pub(super) struct Session {
 impl Session {
     /// One without a configuration.
     pub(super) fn new(options: PluginOptions) -> Self {
-        let launch = launch(&options);
+        let mut launch = launch(&options);
         let program = options.pool.program(&launch, options.cache_dir.as_ref());
+        launch.secrets = program.secrets.clone();
         let host = program.any(|| Host::new(launch, options.pool.clone()));
         let client = Client::from_source(options.name.as_str().into(), host.clone())
             .with_timeouts(&options.limits.timeouts)
@@ -51,7 +52,11 @@ impl Session {
     /// The same instance with a configuration, which no other configuration shares its process
     /// with.
     pub(super) fn configured(&self, configuration: &[u8]) -> Self {
-        let make = || Host::new(launch(&self.options), self.options.pool.clone());
+        let make = || {
+            let mut launch = launch(&self.options);
+            launch.secrets = self.program.secrets.clone();
+            Host::new(launch, self.options.pool.clone())
+        };
         let host = self.program.configured(configuration, &self.host, make);
         let client = self.client.clone().with_source(host.clone());
         Self::on(self.options.clone(), self.program.clone(), host, client)
@@ -73,6 +78,11 @@ impl Session {
             closed: AtomicBool::new(false),
             functions: OnceCell::new(),
         }
+    }
+
+    /// What the provider was given in confidence, by this instance and others.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.program.secrets
     }
 
     /// The provider's name.
@@ -109,6 +119,15 @@ impl Session {
         request: v6::configure_provider::Request,
     ) -> Result<v6::configure_provider::Response, ProviderError> {
         Ok(self.host.configure(self.client().await?, request).await?)
+    }
+
+    /// Gives the plugin the configuration of a state store, of which it has one; says what it said.
+    pub(super) async fn configure_state_store(
+        &self,
+        request: v6::configure_state_store::Request,
+    ) -> Result<v6::configure_state_store::Response, ProviderError> {
+        let client = self.client().await?;
+        Ok(self.host.configure_state_store(client, request).await?)
     }
 
     /// Nobody is to share the process of a configuration that was refused.
@@ -239,7 +258,7 @@ impl Session {
         let what = what(mode);
         let diagnostic =
             Diagnostic::error(format!("provider {} has no {what} \"{name}\"", self.name()));
-        let others = [Mode::Managed, Mode::Data, Mode::Ephemeral].into_iter();
+        let others = [Mode::Managed, Mode::Data, Mode::Ephemeral, Mode::StateStore].into_iter();
         let other = others
             .filter(|other| *other != mode)
             .find(|other| schemas.image().contains(kind_of(*other), name));
@@ -284,6 +303,13 @@ impl Session {
                 let request = v6::validate_ephemeral_resource_config::Request { type_name, config };
                 client
                     .validate_ephemeral_resource_config(request)
+                    .await?
+                    .diagnostics
+            }
+            Mode::StateStore => {
+                let request = v6::validate_state_store::Request { type_name, config };
+                client
+                    .validate_state_store_config(request)
                     .await?
                     .diagnostics
             }
@@ -418,6 +444,7 @@ fn kind_of(mode: Mode) -> Kind {
         Mode::Managed => Kind::Resource,
         Mode::Data => Kind::DataSource,
         Mode::Ephemeral => Kind::Ephemeral,
+        Mode::StateStore => Kind::StateStore,
     }
 }
 
@@ -426,5 +453,6 @@ fn what(mode: Mode) -> &'static str {
         Mode::Managed => "resource type",
         Mode::Data => "data source",
         Mode::Ephemeral => "ephemeral resource type",
+        Mode::StateStore => "state store",
     }
 }

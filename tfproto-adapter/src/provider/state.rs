@@ -7,7 +7,6 @@ use nixops4_core::value::{Kind, Marks, Value as Input};
 use nixops4_proto::tfplugin::v6;
 use serde::{Deserialize, Serialize};
 
-use super::about_inputs;
 use super::outputs::{DynamicTypes, from_outputs, strip_unknown, to_outputs, to_raw_json};
 use super::session::Session;
 use crate::check::{check, nearest};
@@ -140,7 +139,7 @@ impl Managed {
             .upgrade_resource_state(request)
             .await;
         let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-        let diagnostics = about_inputs(&state.inputs, &answer.diagnostics);
+        let diagnostics = session.about_inputs(&state.inputs, &answer.diagnostics);
         if diagnostics.has_errors() {
             return Err(diagnostics.into());
         }
@@ -173,7 +172,7 @@ impl Managed {
                 .upgrade_resource_identity(request)
                 .await;
             let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-            let diagnostics = about_inputs(&state.inputs, &answer.diagnostics);
+            let diagnostics = session.about_inputs(&state.inputs, &answer.diagnostics);
             return match diagnostics.has_errors() {
                 true => Err(diagnostics.into()),
                 false => Ok(answer.upgraded_identity),

@@ -11,6 +11,7 @@ pub(super) fn describe(mode: Mode, name: &str, block: &Block) -> ResourceType {
     ResourceType {
         name: name.to_owned(),
         require_state: mode == Mode::Managed,
+        state_handler: mode == Mode::StateStore,
         outputs: Some(
             block
                 .fields()
@@ -24,7 +25,7 @@ pub(super) fn describe(mode: Mode, name: &str, block: &Block) -> ResourceType {
     }
 }
 
-/// Where a schema says that secrets are.
+/// Where a schema says that secrets are. What must not be stored is one: events and logs may be.
 pub(super) fn sensitive_inputs(block: &Block) -> Vec<AttrPath> {
     let mut found = Vec::new();
     sensitive(block, &AttrPath::root(), &mut found);
@@ -38,7 +39,7 @@ fn sensitive(block: &Block, path: &AttrPath, found: &mut Vec<AttrPath>) {
         let here = path.child(&*field.name);
         if field
             .attribute()
-            .is_some_and(|attribute| attribute.sensitive)
+            .is_some_and(|attribute| attribute.sensitive || attribute.write_only)
         {
             found.push(here);
             continue;
@@ -94,6 +95,8 @@ mod tests {
     fn secrets_are_found_wherever_they_are() {
         let mut secret = optional(Type::String);
         secret.sensitive = true;
+        let mut unkept = optional(Type::String);
+        unkept.write_only = true;
         let inner = || {
             block([
                 attr("user", optional(Type::String)),
@@ -105,6 +108,7 @@ mod tests {
             blocks("one", Nesting::Single, inner(), 0, 0),
             attr("open", optional(Type::String)),
             attr("token", secret.clone()),
+            attr("unkept", unkept),
         ]);
         let described = describe(Mode::Managed, "t", &b);
         let paths: Vec<_> = described
@@ -112,8 +116,8 @@ mod tests {
             .iter()
             .map(ToString::to_string)
             .collect();
-        assert_eq!(paths, ["many", "one.word", "token"]);
+        assert_eq!(paths, ["many", "one.word", "token", "unkept"]);
         assert!(described.require_state && !describe(Mode::Data, "t", &b).require_state);
-        assert_eq!(described.outputs.map(|outputs| outputs.len()), Some(4));
+        assert_eq!(described.outputs.map(|outputs| outputs.len()), Some(5));
     }
 }

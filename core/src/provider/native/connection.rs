@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, Running, finish_words, shown};
-use super::secrets::Secrets;
+use crate::provider::Secrets;
 use crate::provider::{Progress, ProviderError};
 
 /// Longest line that is accepted from a program.
@@ -515,9 +515,9 @@ async fn write_requests(
         }
         shared.written.send_replace(Some(true));
     }
-    shared
-        .written
-        .send_modify(|written| drop(written.get_or_insert(false)));
+    shared.written.send_modify(|written| {
+        written.get_or_insert(false);
+    });
 }
 
 async fn read_answers(

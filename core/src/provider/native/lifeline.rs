@@ -12,8 +12,8 @@ use tokio::sync::Mutex;
 use super::connection::CallError;
 use super::link::{self, Link};
 use super::process::NativeProgram;
-use super::secrets::Secrets;
 use crate::provider::ProviderError;
+use crate::provider::Secrets;
 
 /// How often a program that dies is started again in one run.
 const RESTARTS: u32 = 5;

@@ -6,9 +6,9 @@ use nixops4_proto::native::{Hello, PROTOCOL_VERSION, Welcome};
 
 use super::connection::{CallError, Connection};
 use super::process::{NativeProgram, Process};
-use super::secrets::Secrets;
 use super::v0::ConnectionV0;
 use crate::provider::ProviderError;
+use crate::provider::Secrets;
 
 /// A program that was started, by the version that it speaks.
 #[derive(Clone, Debug)]

@@ -24,13 +24,13 @@ mod lines;
 mod link;
 mod planning;
 mod process;
-mod secrets;
 mod v0;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::provider::Secrets;
 use async_trait::async_trait;
 use check::{Fields, check};
 use configured::ConfiguredNative;
@@ -44,7 +44,6 @@ use nixops4_proto::native::{
     Plan, Read, ReadData, ResourceTypeSpec, Validate, ValidateConfig, Validated, ValueType,
 };
 pub use process::NativeProgram;
-use secrets::Secrets;
 use tokio::sync::OnceCell;
 
 use super::{
@@ -217,6 +216,7 @@ impl NativeProvider {
             Mode::Managed => "resource type",
             Mode::Data => "data source",
             Mode::Ephemeral => "ephemeral resource type",
+            Mode::StateStore => "state store",
         };
         let text = format!("the provider {} has no {noun} `{name}`", self.program.name);
         let mut diagnostic = Diagnostic::error(text);
@@ -258,7 +258,7 @@ fn find(described: &Described, mode: Mode, name: &str) -> Option<Spec> {
             let spec = described.data_sources.get(name)?;
             Some(Spec::Data(Box::new(spec.clone())))
         }
-        Mode::Ephemeral => None,
+        Mode::Ephemeral | Mode::StateStore => None,
     }
 }
 

@@ -13,10 +13,10 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
-use super::secrets::Secrets;
 use crate::evaluate::spawn::{Minder, describe_status, spawn};
 use crate::guard;
 use crate::provider::ProviderError;
+use crate::provider::Secrets;
 
 /// How many lines of standard error are kept for the message when the program dies.
 const LAST_WORDS: usize = 20;

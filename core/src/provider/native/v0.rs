@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, NativeProgram, Process, Running, finish_words, shown};
-use super::secrets::Secrets;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::provider::Secrets;
 use crate::provider::{Failure, ProviderError};
 
 /// Longest line that is accepted.

@@ -31,20 +31,20 @@ impl StateChannel for Keeper {
         Ok(fold.document())
     }
 
-    async fn event(&self, _event: &str, patch: &Json) -> Result<(), String> {
+    async fn event(&self, event: &Event) -> Result<(), String> {
         if self.refuses.load(Ordering::SeqCst) {
             return Err("the bucket is gone".into());
         }
         self.patches
             .lock()
             .expect("no panic")
-            .push(patch.to_string());
+            .push(format::patch_json(event).to_string());
         self.read().await.map(drop)
     }
 }
 
 async fn open(keeper: &Arc<Keeper>) -> ChannelStore {
-    let store = ChannelStore::open("state".into(), new_run(), keeper.clone(), false);
+    let store = ChannelStore::open("state".into(), new_run(), keeper.clone(), Some("a test"));
     store.await.expect("opens")
 }
 

@@ -34,6 +34,8 @@ pub struct Provider {
     store: Store,
     /// What the provider was configured with.
     endpoint: Mutex<Option<String>>,
+    /// The size of chunks of the state store, once that is configured.
+    chunk_size: Mutex<Option<i64>>,
     /// Numbers for ephemeral things.
     serial: AtomicU64,
 }
@@ -50,6 +52,7 @@ impl Provider {
             renew_after_ms: script.renew_after_ms,
             store: Store::open(),
             endpoint: Mutex::default(),
+            chunk_size: Mutex::default(),
             serial: AtomicU64::new(1),
         }
     }

@@ -1,5 +1,7 @@
 //! A state store: states by name, in chunks.
 
+use std::sync::PoisonError;
+
 use nixops4_proto::tfplugin::v6;
 
 use super::{Answered, Provider, diagnostic};
@@ -25,10 +27,23 @@ impl Provider {
             .capabilities
             .map_or(CHUNK, |capabilities| capabilities.chunk_size);
         let chunk_size = wanted.clamp(1, CHUNK);
+        *self.chunks() = Some(chunk_size);
         Ok(v6::configure_state_store::Response {
             diagnostics: Vec::new(),
             capabilities: Some(v6::StateStoreServerCapabilities { chunk_size }),
         })
+    }
+
+    fn chunks(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
+        self.chunk_size
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The size of chunks, of which every process has to be told anew.
+    fn configured(&self) -> Answered<usize> {
+        let size = self.chunks().and_then(|size| usize::try_from(size).ok());
+        size.ok_or_else(|| (9, "the state store is not configured".to_owned()))
     }
 
     /// Reads a state in chunks; one that is not there has none.
@@ -36,6 +51,7 @@ impl Provider {
         &self,
         request: v6::read_state_bytes::Request,
     ) -> Answered<Vec<v6::read_state_bytes::Response>> {
+        let size = self.configured()?;
         let state = self
             .store
             .with(|world| world.states.get(&request.state_id).cloned());
@@ -56,10 +72,7 @@ impl Provider {
                 diagnostics: Vec::new(),
             }
         };
-        Ok(bytes
-            .chunks(usize::try_from(CHUNK).unwrap_or(1))
-            .map(chunk)
-            .collect())
+        Ok(bytes.chunks(size).map(chunk).collect())
     }
 
     /// Puts chunks together.
@@ -71,9 +84,16 @@ impl Provider {
             return Err((3, "the first chunk says nothing about the state".to_owned()));
         };
         let total = chunks.first().map_or(0, |chunk| chunk.total_length);
+        let pieces: Vec<_> = chunks.iter().map(|chunk| chunk.bytes.len()).collect();
         let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.bytes).collect();
+        let size = self.configured()?;
+        let last = pieces.len().saturating_sub(1);
+        let odd = |(at, piece): (usize, &usize)| *piece > size || (at < last && *piece != size);
         let mut diagnostics = Vec::new();
-        if length(bytes.len()) == total {
+        if let Some((at, piece)) = pieces.iter().enumerate().find(|piece| odd(*piece)) {
+            let detail = format!("Chunk {at} has {piece} bytes, not {size}.");
+            diagnostics.push(diagnostic::error(&[], "Odd chunks", &detail));
+        } else if length(bytes.len()) == total {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.store
                 .with(|world| world.states.insert(meta.state_id, text));
@@ -89,11 +109,13 @@ impl Provider {
         &self,
         request: v6::lock_state::Request,
     ) -> Answered<v6::lock_state::Response> {
+        self.configured()?;
         let mut answer = v6::lock_state::Response::default();
         self.store
             .with(|world| match world.locks.get(&request.state_id) {
                 Some(operation) => {
-                    let detail = format!("It is locked for {operation}.");
+                    let id = lock_id(&request.state_id);
+                    let detail = format!("It is locked for {operation} ({id}).");
                     answer
                         .diagnostics
                         .push(diagnostic::error(&[], "Locked", &detail));
@@ -102,7 +124,7 @@ impl Provider {
                     world
                         .locks
                         .insert(request.state_id.clone(), request.operation.clone());
-                    answer.lock_id = format!("lock of {}", request.state_id);
+                    answer.lock_id = lock_id(&request.state_id);
                 }
             });
         Ok(answer)
@@ -113,8 +135,9 @@ impl Provider {
         &self,
         request: v6::unlock_state::Request,
     ) -> Answered<v6::unlock_state::Response> {
+        self.configured()?;
         let mut diagnostics = Vec::new();
-        let id = format!("lock of {}", request.state_id);
+        let id = lock_id(&request.state_id);
         let unlocked = self
             .store
             .with(|world| request.lock_id == id && world.locks.remove(&request.state_id).is_some());
@@ -152,4 +175,8 @@ impl Provider {
 
 fn length(len: usize) -> i64 {
     i64::try_from(len).unwrap_or(i64::MAX)
+}
+
+fn lock_id(state: &str) -> String {
+    format!("lock of {state}")
 }

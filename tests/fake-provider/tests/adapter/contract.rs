@@ -1,7 +1,11 @@
-//! The contract of every provider, kept by plugins of both protocols.
+//! The contract of every provider, kept by plugins of both protocols, also where the adapter is a
+//! program that speaks the native one.
 
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
+use nixops4_core::provider::native::{NativeProgram, NativeProvider};
 use nixops4_testutils::{Subject, provider_contract};
 
 use super::*;
@@ -23,7 +27,11 @@ fn world(
     })
 }
 
-async fn keeps_the_contract(protocol: u32) {
+/// The contract, kept by what `start` makes of a plugin.
+async fn keeps_the_contract(
+    protocol: u32,
+    start: impl FnOnce(&Fake) -> Box<dyn Fn() -> Arc<dyn Provider> + Send + Sync>,
+) {
     let fake = Fake::new(json!({ "protocol": protocol }));
     let store = fake.dir.path().join("store");
     let inputs = json!({ "name": "a", "size": 1, "secret": "s", "tags": { "k": "v" } });
@@ -32,8 +40,7 @@ async fn keeps_the_contract(protocol: u32) {
         inputs[name] = value;
         plain(inputs)
     };
-    let options = fake.options();
-    let start = move || TfProvider::new(options.clone()) as Arc<dyn Provider>;
+    let start = start(&fake);
     let subject = Subject {
         config: plain(json!({ "region": "r" })),
         updated: Some(with("size", json!(2))),
@@ -59,12 +66,53 @@ async fn keeps_the_contract(protocol: u32) {
     provider_contract(&subject).await;
 }
 
+/// The adapter, linked.
+fn linked(fake: &Fake) -> Box<dyn Fn() -> Arc<dyn Provider> + Send + Sync> {
+    let options = fake.options();
+    Box::new(move || TfProvider::new(options.clone()))
+}
+
+/// The adapter as a native program, `nixops4-resources-tfproto`.
+///
+/// # Panics
+/// Where it has not been built: `cargo build --workspace --bins` does.
+fn program(fake: &Fake) -> Box<dyn Fn() -> Arc<dyn Provider> + Send + Sync> {
+    let plugin = Path::new(env!("CARGO_BIN_EXE_fake-provider"));
+    let adapter = plugin.with_file_name("nixops4-resources-tfproto");
+    assert!(adapter.exists(), "cargo build --workspace --bins");
+    // A native program has our environment; this one needs its own.
+    let mut text = "#!/bin/sh\n".to_owned();
+    let mut variables = fake.options().env;
+    let cache = fake.dir.path().join("cache").into_os_string();
+    variables.push(("XDG_CACHE_HOME".into(), cache));
+    for (name, value) in variables {
+        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+        writeln!(text, "export {name}='{value}'").expect("a string takes text");
+    }
+    let (adapter, plugin) = (adapter.display(), plugin.display());
+    writeln!(text, "exec '{adapter}' --name fake --executable '{plugin}'").expect("text");
+    let script = fake.dir.path().join("adapter");
+    std::fs::write(&script, text).expect("written");
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    Box::new(move || NativeProvider::new(NativeProgram::new("fake", &script)))
+}
+
 #[tokio::test]
 async fn protocol_5() {
-    keeps_the_contract(5).await;
+    keeps_the_contract(5, linked).await;
 }
 
 #[tokio::test]
 async fn protocol_6() {
-    keeps_the_contract(6).await;
+    keeps_the_contract(6, linked).await;
+}
+
+#[tokio::test]
+async fn protocol_5_behind_the_native_one() {
+    keeps_the_contract(5, program).await;
+}
+
+#[tokio::test]
+async fn protocol_6_behind_the_native_one() {
+    keeps_the_contract(6, program).await;
 }

@@ -16,20 +16,21 @@ const HIDDEN: &str = "(sensitive)";
 
 /// The secrets that a provider has been given so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Secrets(Arc<RwLock<Vec<Box<str>>>>);
+pub struct Secrets(Arc<RwLock<Vec<Box<str>>>>);
 
 impl Secrets {
-    /// Takes note of every marked leaf of `value`.
-    pub(super) fn learn(&self, value: &Value) {
+    /// Takes note of every marked leaf of `value`: what must not be shown, and what must not be
+    /// stored, which is as confidential.
+    pub fn learn(&self, value: &Value) {
         value.visit(&mut |_, leaf, _, marks| {
-            if marks.sensitive {
+            if marks.sensitive || marks.ephemeral {
                 self.learn_leaf(leaf);
             }
         });
     }
 
     /// Takes note of every leaf at or below `paths`.
-    pub(super) fn learn_at(&self, value: &Value, paths: &[AttrPath]) {
+    pub fn learn_at(&self, value: &Value, paths: &[AttrPath]) {
         for secret in paths.iter().filter_map(|path| value.get(path)) {
             secret.visit(&mut |_, leaf, _, _| self.learn_leaf(leaf));
         }
@@ -65,7 +66,7 @@ impl Secrets {
     }
 
     /// The text without them.
-    pub(super) fn hide(&self, text: String) -> String {
+    pub fn hide(&self, text: String) -> String {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known
             .iter()
@@ -76,7 +77,7 @@ impl Secrets {
     }
 
     /// The complaint without them.
-    pub(super) fn hide_in(&self, complaint: Complaint) -> Complaint {
+    pub(in crate::provider) fn hide_in(&self, complaint: Complaint) -> Complaint {
         Complaint {
             message: self.hide(complaint.message),
             detail: self.hide(complaint.detail),
