@@ -31,6 +31,13 @@ else
   echo "SKIPPED: no AWS provider, or no imitation of its API, is on this machine; its tests say so"
 fi
 
+say "Real Nix, to compare with"
+real_nix=$(tests/scripts/oracle.sh)
+if [ -n "$real_nix" ]; then
+  export NIXOPS4_TEST_NIX_INSTANTIATE=$real_nix
+  "$real_nix" --version
+fi
+
 say "Tests"
 cargo build --workspace --bins --quiet
 cargo test --workspace --quiet

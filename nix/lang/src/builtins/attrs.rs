@@ -139,6 +139,7 @@ fn cat(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
 }
 
 fn zip(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
+    evaluator.function_of(&args[0])?;
     let list = evaluator.list_of(&args[1])?;
     let mut groups: FastMap<Symbol, Vec<Value>> = FastMap::default();
     for item in list.iter() {

@@ -102,9 +102,8 @@ fn add_error_context(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         Err(error) if !error.is_suspended() => error,
         other => return other,
     };
-    let note = match evaluator.coerce(&args[0], Coercion::PATH_PART) {
-        Ok(text) => evaluator.unless_sensitive(&text.to_text()),
-        Err(_) => return Err(error),
-    };
+    // Where the note itself fails, that is the error.
+    let note = evaluator.coerce(&args[0], Coercion::PATH_PART)?;
+    let note = evaluator.unless_sensitive(&note.to_text());
     Err(error.frame(Span::NONE, Doing::Note(note.into())))
 }

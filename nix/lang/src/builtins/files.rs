@@ -28,9 +28,19 @@ pub(super) const TABLE: &Table = &[
 impl Evaluator {
     /// A path, as builtins that read take it: a path, an absolute string, or a set with one.
     pub(crate) fn path_of(&mut self, value: &Value) -> Eval<PathBuf> {
+        let text = self.path_text(value)?;
+        match text.context() {
+            Some(context) => self.realised(&text.to_text(), context),
+            None => Ok(PathBuf::from(&*text.to_text())),
+        }
+    }
+
+    /// A path as [`path_of`](Self::path_of) takes it, normalised, with its context: what it is in
+    /// is not made to exist.
+    pub(crate) fn path_text(&mut self, value: &Value) -> Eval<Str> {
         let value = self.force(value)?;
-        if let Value::Path(path) = &value {
-            return Ok(PathBuf::from(&*path.to_text()));
+        if let Value::Path(path) = value {
+            return Ok(path);
         }
         let text = self.coerce(&value, Coercion::PATH_PART)?;
         let shown = text.to_text();
@@ -39,10 +49,10 @@ impl Evaluator {
             return Err(EvalError::new(ErrorKind::Value, message));
         }
         let path = crate::path::normalise(&shown);
-        match text.context() {
-            Some(context) => self.realised(&path, context),
-            None => Ok(PathBuf::from(path)),
-        }
+        Ok(Str::with_shared_context(
+            path.as_bytes(),
+            text.context().cloned(),
+        ))
     }
 }
 

@@ -87,6 +87,10 @@ fn sort(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     if natural && let Some(sorted) = sort_plain(evaluator, &list)? {
         return Ok(Value::list(sorted));
     }
+    // Also an item that no comparison looks at.
+    for item in list.iter() {
+        evaluator.force(item)?;
+    }
     let mut less = |evaluator: &mut Evaluator, a: &Value, b: &Value| -> Eval<bool> {
         if natural {
             let (a, b) = evaluator.force_both(a, b)?;
@@ -223,10 +227,6 @@ fn generic_closure(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
 /// Where `key` is, or belongs, among sorted keys.
 fn search(evaluator: &mut Evaluator, keys: &[Value], key: &Value) -> Eval<Result<usize, usize>> {
     let (mut low, mut high) = (0, keys.len());
-    if keys.is_empty() {
-        // Also the only key must be something that has an order.
-        evaluator.compare(key, key)?;
-    }
     while low < high {
         let middle = usize::midpoint(low, high);
         match evaluator.compare(&keys[middle], key)? {

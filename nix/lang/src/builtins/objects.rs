@@ -217,10 +217,13 @@ fn path(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         return Err(invalid(message));
     };
     let path = evaluator.path_of(&path)?;
-    let name = match evaluator.attr(&attrs, known::NAME) {
+    let mut name = match evaluator.attr(&attrs, known::NAME) {
         Some(name) => evaluator.plain_string(&name)?.to_text().into_owned(),
-        None => base_name(&path),
+        None => String::new(),
     };
+    if name.is_empty() {
+        name = base_name(&path);
+    }
     let filter = match evaluator.attr(&attrs, known::FILTER) {
         Some(filter) => Some(evaluator.function_of(&filter)?),
         None => None,
@@ -291,10 +294,15 @@ fn store_path(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
             "'builtins.storePath' is not allowed in pure evaluation mode",
         ));
     }
-    let path = evaluator.path_of(&args[0])?.display().to_string();
+    let text = evaluator.path_text(&args[0])?;
+    let path = text.to_text().into_owned();
     let (object, _) = evaluator.store.dir.split(&path)?;
     let full = evaluator.store.dir.print(&object);
     evaluator.check_in_store(Path::new(&full))?;
-    let context = Context::from([ContextElement::Opaque(full.into())]);
+    let mut context = text
+        .context()
+        .map(|context| Context::clone(context))
+        .unwrap_or_default();
+    context.insert(ContextElement::Opaque(full.into()));
     Ok(Value::String(Str::with_context(path, context)))
 }

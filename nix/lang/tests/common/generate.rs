@@ -140,7 +140,17 @@ impl Generator {
 
     /// Language forms that can have any type.
     fn form(&mut self, wanted: Type, depth: usize) -> String {
-        match self.random.below(10) {
+        match self.random.below(12) {
+            10 => {
+                let (argument, body) = (self.of(Type::Int, depth), self.of(wanted, depth));
+                format!("({{ __functor = self: x: self.v; v = {body}; }} {argument})")
+            }
+            11 => {
+                let body = self.of(wanted, depth);
+                format!(
+                    "(let t = builtins.tryEval {body}; in if t.success then t.value else {body})"
+                )
+            }
             0 => {
                 let condition = self.of(Type::Bool, depth);
                 let (yes, no) = (self.of(wanted, depth), self.of(wanted, depth));
@@ -203,7 +213,19 @@ impl Generator {
     }
 
     fn int(&mut self, depth: usize) -> String {
-        match self.random.below(9) {
+        match self.random.below(11) {
+            9 => {
+                let (a, b) = self.pair(Type::Text, depth);
+                format!("(builtins.compareVersions {a} {b})")
+            }
+            10 => {
+                // What is too large for an integer is undefined before Nix 2.30.
+                let rounding = *self.random.pick(&["ceil", "floor"]);
+                format!(
+                    "(let f = {}; in if f < 1.0e9 && f > -1.0e9 then builtins.{rounding} f else 0)",
+                    self.of(Type::Float, depth)
+                )
+            }
             0..4 => {
                 let operator = *self.random.pick(&["+", "-", "*", "/"]);
                 let (a, b) = self.pair(Type::Int, depth);
@@ -274,7 +296,13 @@ impl Generator {
     }
 
     fn text(&mut self, depth: usize) -> String {
-        match self.random.below(9) {
+        match self.random.below(12) {
+            9 => {
+                let kind = *self.random.pick(&TYPES);
+                format!("(builtins.toXML {})", self.of(kind, depth))
+            }
+            10 => self.coerced(depth),
+            11 => self.store_path(depth),
             0 => {
                 let (a, b) = self.pair(Type::Text, depth);
                 format!("({a} + {b})")
@@ -316,8 +344,52 @@ impl Generator {
         }
     }
 
+    /// Sets that become text.
+    fn coerced(&mut self, depth: usize) -> String {
+        let kind = *self.random.pick(&TYPES[..6]);
+        let (inner, text) = (self.of(kind, depth), self.of(Type::Text, depth));
+        match self.random.below(4) {
+            0 => format!("\"${{{{ outPath = {text}; }}}}\""),
+            1 => format!("(toString {{ __toString = self: {inner}; }})"),
+            2 => format!("(toString [ {inner} {{ outPath = {inner}; }} {text} ])"),
+            _ => format!("(builtins.toJSON [ {{ outPath = {text}; a = 1; }} {inner} ])"),
+        }
+    }
+
+    /// Paths in the store, which every attribute of what they are made from is in.
+    fn store_path(&mut self, depth: usize) -> String {
+        let kind = *self.random.pick(&TYPES[..7]);
+        let (value, text) = (self.of(kind, depth), self.of(Type::Text, depth));
+        let plain = "name = \"n\"; system = \"s\"; builder = \"/b\"";
+        match self.random.below(4) {
+            0 => format!("(builtins.toFile \"t\" {text})"),
+            1 => format!("(derivation {{ {plain}; v = {value}; args = [ {text} ]; }}).outPath"),
+            2 => format!(
+                "(derivation {{ {plain}; __structuredAttrs = true; v = {value}; }}).drvPath"
+            ),
+            _ => format!(
+                "\"${{derivation {{ {plain}; outputHashAlgo = \"sha256\"; \
+                 outputHash = builtins.hashString \"sha256\" {text}; }}}}\""
+            ),
+        }
+    }
+
     fn ints(&mut self, depth: usize) -> String {
-        match self.random.below(8) {
+        match self.random.below(10) {
+            8 => {
+                let list = self.of(Type::Ints, depth);
+                format!(
+                    "(map (x: x.key) (builtins.genericClosure {{ \
+                     startSet = map (key: {{ inherit key; }}) {list}; \
+                     operator = x: if x.key < {} && x.key > -9 then [ {{ key = x.key + 2; }} ] \
+                     else [ ]; }}))",
+                    self.random.below(12)
+                )
+            }
+            9 => format!(
+                "(builtins.sort (a: b: a / 3 > b / 3) {})",
+                self.of(Type::Ints, depth)
+            ),
             0 => {
                 let (a, b) = self.pair(Type::Int, depth);
                 format!("[ {a} {b} ]")
@@ -346,8 +418,54 @@ impl Generator {
         }
     }
 
+    /// A regular expression, now and then one that is none.
+    fn pattern(&mut self) -> String {
+        const PIECES: [&str; 18] = [
+            "a",
+            "b",
+            ".",
+            "[ab]",
+            "[^a]",
+            "[[:space:]]",
+            "(a|b)",
+            "(a*)",
+            "([0-9]+)",
+            "x?",
+            "a+",
+            "(b{1,2})",
+            "()",
+            "|",
+            "^",
+            "$",
+            "(a(b)?)*",
+            "-",
+        ];
+        let length = 1 + self.random.below(4);
+        let mut pattern: String = (0..length).map(|_| *self.random.pick(&PIECES)).collect();
+        if self.random.chance(3) {
+            pattern += "(";
+        }
+        pattern
+    }
+
     fn texts(&mut self, depth: usize) -> String {
-        match self.random.below(6) {
+        match self.random.below(8) {
+            6 => {
+                let pattern = self.pattern();
+                format!(
+                    "(builtins.concatMap (x: if builtins.isList x then map toString x else [ x ]) \
+                     (builtins.split \"{pattern}\" {}))",
+                    self.of(Type::Text, depth)
+                )
+            }
+            7 => {
+                let pattern = self.pattern();
+                let text = self.of(Type::Text, depth);
+                format!(
+                    "(let m = builtins.match \"{pattern}\" {text}; in \
+                     if m == null then [ ] else map toString m)"
+                )
+            }
             0 => {
                 let (a, b) = self.pair(Type::Text, depth);
                 format!("[ {a} {b} ]")
@@ -367,7 +485,24 @@ impl Generator {
     }
 
     fn set(&mut self, depth: usize) -> String {
-        match self.random.below(9) {
+        match self.random.below(13) {
+            9 => format!("(builtins.parseDrvName {})", self.of(Type::Text, depth)),
+            10 => {
+                let set = self.of(Type::Set, depth);
+                format!("(builtins.fromJSON (builtins.toJSON {set}))")
+            }
+            11 => {
+                let (kind, list) = (*self.random.pick(&TYPES[..7]), self.of(Type::Ints, depth));
+                let value = self.of(kind, depth);
+                format!(
+                    "(builtins.zipAttrsWith (n: vs: [ n vs ]) \
+                     (map (x: {{ a = x; ${{toString x}} = {value}; }}) {list}))"
+                )
+            }
+            12 => format!(
+                "(builtins.functionArgs ({{ a, b ? {}, ... }}: a))",
+                self.of(Type::Int, depth)
+            ),
             0 | 1 => {
                 let recursive = if self.random.chance(30) { "rec " } else { "" };
                 let mut fields = String::new();

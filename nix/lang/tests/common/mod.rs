@@ -10,6 +10,9 @@ use nixops4_lang::{Evaluator, Options, RealFs};
 /// Names the real `nix-instantiate` to compare with.
 const ORACLE: &str = "NIXOPS4_TEST_NIX_INSTANTIATE";
 
+/// How many expressions one process of real Nix evaluates.
+const BATCH: usize = 25;
+
 /// What an expression comes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -84,9 +87,39 @@ impl Oracle {
         }
     }
 
+    /// Evaluates many, several in one process where that is the same.
+    pub fn outcomes<T: AsRef<str>>(&self, texts: &[T]) -> Vec<Outcome> {
+        let batches = texts.chunks(BATCH);
+        batches.flat_map(|batch| self.batch(batch)).collect()
+    }
+
+    /// Asks for all at once, and for each half where that fails as a whole.
+    fn batch<T: AsRef<str>>(&self, texts: &[T]) -> Vec<Outcome> {
+        if let [text] = texts {
+            return vec![self.outcome(text.as_ref())];
+        }
+        let printed: Vec<String> = texts
+            .iter()
+            .map(|text| format!("(let v = (\n{}\n); in builtins.deepSeq v v)", text.as_ref()))
+            .collect();
+        match self.print(&format!("[ {} ]", printed.join(" "))) {
+            Some(list) => match split_list(&list, texts.len()) {
+                Some(items) => items.into_iter().map(Outcome::Value).collect(),
+                None => texts.iter().map(|t| self.outcome(t.as_ref())).collect(),
+            },
+            None => {
+                let (left, right) = texts.split_at(texts.len() / 2);
+                let mut all = self.batch(left);
+                all.extend(self.batch(right));
+                all
+            }
+        }
+    }
+
     fn print(&self, text: &str) -> Option<String> {
         let mut child = Command::new(&self.0)
             .args(["--eval", "--strict", "-"])
+            .args(["--option", "extra-experimental-features", "ca-derivations"])
             .current_dir(folder())
             .env("NIX_PATH", "")
             .stdin(Stdio::piped())
@@ -103,4 +136,26 @@ impl Oracle {
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         output.status.success().then(|| portable(&printed))
     }
+}
+
+/// The items of a printed list, if they are as many as expected.
+fn split_list(list: &str, expected: usize) -> Option<Vec<String>> {
+    let inside = list.strip_prefix("[ ")?.strip_suffix(" ]")?;
+    let (mut items, mut depth, mut quoted, mut escaped) = (vec![String::new()], 0, false, false);
+    for letter in inside.chars() {
+        if letter == ' ' && depth == 0 && !quoted {
+            items.push(String::new());
+            continue;
+        }
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '[' | '{' if !quoted => depth += 1,
+            ']' | '}' if !quoted => depth -= 1,
+            _ => {}
+        }
+        items.last_mut()?.push(letter);
+    }
+    (items.len() == expected && !list.contains("«repeated»")).then_some(items)
 }
