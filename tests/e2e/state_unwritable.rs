@@ -5,7 +5,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use nixops4_tests::{Sandbox, says};
+use nixops4_tests::{Sandbox, says, skipped};
 
 /// A deployment that keeps its state in `disk`: `one` is made, what `big` is does not fit there,
 /// and `after` needs `big`.
@@ -46,7 +46,7 @@ fn may_mount(sandbox: &Sandbox) -> bool {
     let may = Command::new("unshare").arg("--version").output().is_ok()
         && on_disk(sandbox, "size=64k", "true").status.success();
     if !may {
-        eprintln!("SKIPPED: file systems cannot be mounted in a namespace here");
+        skipped("file systems cannot be mounted in a namespace here");
     }
     may
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use compare::Comparison;
-use nixops4_tests::Sandbox;
+use nixops4_tests::{Sandbox, skipped};
 use serde_json::{Map, Value};
 use terraform::Terraform;
 use translate::{Block, Mode};
@@ -42,7 +42,7 @@ impl Case<'_> {
             sandbox.write("nixops4.nix", &text);
         };
         let Some(terraform) = Terraform::new(sandbox, self.settings, self.config) else {
-            eprintln!("SKIPPED: terraform is not on PATH");
+            skipped("terraform is not on PATH");
             return None;
         };
         (self.reset)();

@@ -40,9 +40,14 @@ fi
 
 say "Tests"
 cargo build --workspace --bins --quiet
-cargo test --workspace --quiet
+cargo test --workspace --quiet 2>&1 | tee "$work/tests.log"
 
 say "Demonstration"
 if [ -n "$moto_pid" ]; then kill "$moto_pid" && moto_pid=; fi
 unset AWS_ENDPOINT_URL
 tests/scripts/demo.sh
+
+# A skipped test has passed as far as the harness knows.
+passed=$(awk '/^test result: ok/ { passed += $4 } END { print passed + 0 }' "$work/tests.log")
+skipped=$( (grep --only-matching 'SKIPPED: [^ ]*' "$work/tests.log" || true) | sort -u | wc -l)
+printf '\n%s passed, 0 failed, %s skipped\n' "$((passed - skipped))" "$skipped"

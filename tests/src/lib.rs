@@ -4,6 +4,7 @@ pub mod git;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -79,11 +80,11 @@ fn built(output: std::io::Result<Output>, program: PathBuf) -> Option<PathBuf> {
         Ok(output) if output.status.success() => Some(program),
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
-            eprintln!("SKIPPED: {}: {said}", program.display());
+            skipped(&format!("{}: {said}", program.display()));
             None
         }
         Err(error) => {
-            eprintln!("SKIPPED: go: {error}");
+            skipped(&format!("go: {error}"));
             None
         }
     }
@@ -230,12 +231,20 @@ pub struct Ran {
     pub stderr: String,
 }
 
+/// Says that the running test is skipped, and why: past the test harness, which keeps to itself what
+/// tests print that pass. `tests/scripts/test.sh` counts these lines.
+pub fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
+}
+
 /// The value of a variable that tells a test where something is that not every machine has; where
 /// it is not set, says loudly that the test is skipped.
 pub fn given(variable: &str) -> Option<PathBuf> {
     let value = std::env::var_os(variable).filter(|value| !value.is_empty());
     if value.is_none() {
-        eprintln!("SKIPPED: {variable} is not set");
+        skipped(&format!("{variable} is not set"));
     }
     value.map(PathBuf::from)
 }
@@ -248,7 +257,7 @@ pub fn given_program(name: &str) -> Option<PathBuf> {
         .map(|dir| dir.join(name))
         .find(|path| path.is_file());
     if found.is_none() {
-        eprintln!("SKIPPED: {name} is not on PATH");
+        skipped(&format!("{name} is not on PATH"));
     }
     found
 }

@@ -13,6 +13,7 @@ use nixops4_core::provider::{
     PlanRequest, PlannedChange, Provider, ReadDataRequest, ResourceState,
 };
 use nixops4_core::value::Value;
+use nixops4_testutils::skipped;
 use nixops4_tfproto::discovery::{Constraints, Environment, Request, SourceSpec, locate};
 use nixops4_tfproto::provider::{PluginOptions, TfProvider};
 use serde_json::json;
@@ -34,7 +35,7 @@ async fn aws() -> Option<Aws> {
         std::env::var("AWS_ENDPOINT_URL"),
     );
     let (Some(mirror), Ok(endpoint)) = (mirror, endpoint) else {
-        eprintln!("SKIPPED: NIXOPS4_PLUGIN_MIRROR and AWS_ENDPOINT_URL are not both set");
+        skipped("NIXOPS4_PLUGIN_MIRROR and AWS_ENDPOINT_URL are not both set");
         return None;
     };
     let home = tempfile::tempdir().expect("a directory");
@@ -81,7 +82,7 @@ fn find(home: &tempfile::TempDir, mirror: &PathBuf) -> Option<PathBuf> {
     match locate(&request, &Environment::new(variables, home.path()), None) {
         Ok(located) => Some(located.executable),
         Err(error) => {
-            eprintln!("SKIPPED: {error}");
+            skipped(&error.to_string());
             None
         }
     }

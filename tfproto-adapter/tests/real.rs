@@ -1,7 +1,7 @@
 //! Plugins made with the frameworks that real ones are made with: terraform-plugin-framework
 //! (protocol 6) and terraform-plugin-sdk (protocol 5, the legacy type system).
 //!
-//! They are built with Go; says so and passes where that is not possible.
+//! They are built with Go; where that is not possible the tests are skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,15 +13,15 @@ use nixops4_core::provider::{
     Provider, ResourceState,
 };
 use nixops4_core::value::Value;
-use nixops4_testutils::{Subject, provider_contract};
+use nixops4_testutils::{Subject, provider_contract, skipped};
 use nixops4_tfproto::provider::{PluginOptions, TfProvider};
 use serde_json::{Value as Json, json};
 
 const FRAMEWORK: &str = "framework_object";
 const LEGACY: &str = "legacy_thing";
 
-/// Builds a plugin of this repository; `None` where Go or its modules are missing.
-fn build(name: &str) -> Option<PathBuf> {
+/// Builds a plugin of this repository, or says why it cannot be.
+fn build(name: &str) -> Result<PathBuf, String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../tests/plugins")
         .join(name);
@@ -34,29 +34,29 @@ fn build(name: &str) -> Option<PathBuf> {
         .current_dir(source)
         .output();
     match built {
-        Ok(output) if output.status.success() => Some(program),
-        Ok(output) => {
-            eprintln!(
-                "SKIPPED: go build: {}",
-                String::from_utf8_lossy(&output.stderr)
-            );
-            None
-        }
-        Err(error) => {
-            eprintln!("SKIPPED: go: {error}");
-            None
-        }
+        Ok(output) if output.status.success() => Ok(program),
+        Ok(output) => Err(format!(
+            "go build: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
+        Err(error) => Err(format!("go: {error}")),
     }
 }
 
+/// Builds it once for all tests; each says that it is skipped where that is not possible.
+fn built(name: &str, once: &'static OnceLock<Result<PathBuf, String>>) -> Option<&'static Path> {
+    let built = once.get_or_init(|| build(name)).as_deref();
+    built.inspect_err(|why| skipped(why)).ok()
+}
+
 fn framework() -> Option<&'static Path> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(|| build("framework")).as_deref()
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    built("framework", &BUILT)
 }
 
 fn legacy() -> Option<&'static Path> {
-    static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(|| build("legacy")).as_deref()
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    built("legacy", &BUILT)
 }
 
 fn plain(json: Json) -> Value {

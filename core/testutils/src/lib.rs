@@ -9,6 +9,7 @@ mod evaluator;
 mod lab;
 mod provider;
 mod script;
+mod skipped;
 mod text;
 mod world;
 
@@ -17,5 +18,6 @@ pub use evaluator::{DEFAULT_PROVIDER, FakeEvaluator};
 pub use lab::{Lab, LabStates};
 pub use provider::{FakeProvider, FakeType};
 pub use script::{Call, Held, Operation, Outcome};
+pub use skipped::skipped;
 pub use text::plan_text;
 pub use world::{Object, World};

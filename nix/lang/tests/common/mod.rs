@@ -73,7 +73,11 @@ impl Oracle {
     pub fn find(what: &str) -> Option<Oracle> {
         let found = std::env::var_os(ORACLE).map(|path| Oracle(path.into()));
         if found.is_none() {
-            eprintln!("skipped: {what}: {ORACLE} names no nix-instantiate to compare with");
+            // Past the test harness, which keeps to itself what tests print that pass.
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or_default();
+            let why = format!("{what}: {ORACLE} names no nix-instantiate to compare with");
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
         }
         found
     }
