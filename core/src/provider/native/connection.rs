@@ -17,13 +17,12 @@ use nixops4_proto::native::{self, Complaint, Level, Log, Method};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, Running, finish_words, shown};
-use crate::provider::Secrets;
-use crate::provider::{Progress, ProviderError};
+use crate::provider::{Progress, ProviderError, Secrets};
 
 /// Longest line that is accepted from a program.
 const MAX_LINE: usize = 256 << 20;
@@ -31,6 +30,8 @@ const MAX_LINE: usize = 256 << 20;
 const MAX_STRAY: usize = 20;
 /// How long a program that has closed its input may go on writing.
 const DEAF: Duration = Duration::from_secs(5);
+/// How long a request that is sent may take to be written, or not.
+const WRITING: Duration = Duration::from_secs(1);
 
 /// A connection to a program.
 #[derive(Debug)]
@@ -82,6 +83,8 @@ struct Shared {
     state: Mutex<State>,
     /// Told when the program no longer takes input.
     deaf: Notify,
+    /// Whether the first request has been written; `None` while that is not known.
+    written: watch::Sender<Option<bool>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +93,6 @@ struct State {
     pending: BTreeMap<u64, Pending>,
     /// Set once, when the program is gone.
     lost: Option<Lost>,
-    /// Whether a request has been written.
-    written: bool,
     /// Whether the first answer has come.
     greeted: bool,
     stray: Vec<String>,
@@ -296,6 +297,7 @@ impl Connection {
             secrets,
             state: Mutex::default(),
             deaf: Notify::new(),
+            written: watch::Sender::new(None),
         });
         let (requests, to_write) = mpsc::unbounded_channel();
         let writer = tokio::spawn(write_requests(shared.clone(), to_write, stdin));
@@ -389,9 +391,15 @@ impl Connection {
         self.shared.state().lost.is_some()
     }
 
-    /// Whether any request has been written.
-    pub(super) fn has_written(&self) -> bool {
-        self.shared.state().written
+    /// Whether any request has been written. A program may read it, and end, before the writer
+    /// has noticed that it has written it.
+    pub(super) async fn has_written(&self) -> bool {
+        let mut written = self.shared.written.subscribe();
+        let known = written.wait_for(Option::is_some);
+        match tokio::time::timeout(WRITING, known).await {
+            Ok(Ok(written)) => *written == Some(true),
+            _ => false,
+        }
     }
 
     /// What the program wrote last, beside the protocol.
@@ -507,9 +515,14 @@ async fn write_requests(
         if stdin.write_all(&line).await.is_err() || stdin.flush().await.is_err() {
             // Usually the program is gone, and the reader finds out how it ended.
             shared.deaf.notify_one();
+            shared.written.send_if_modified(|written| {
+                let first = written.is_none();
+                written.get_or_insert(false);
+                first
+            });
             return;
         }
-        shared.state().written = true;
+        shared.written.send_replace(Some(true));
     }
 }
 

@@ -45,7 +45,10 @@ pub(super) async fn start(
         client: concat!("nixops4 ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     let answer = tokio::time::timeout(program.hello_timeout, connection.call(&hello)).await;
-    let was_read = connection.has_written() && !unread.any();
+    let was_read = match &answer {
+        Ok(Err(_)) => connection.has_written().await && !unread.any(),
+        _ => false,
+    };
     drop(unread);
     match answer {
         Ok(Ok(answer)) => greeted(program, &answer.value).map(|()| Link::V1(Arc::new(connection))),
