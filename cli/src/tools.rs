@@ -315,9 +315,12 @@ impl StateFactory for States {
             let place = handler.member.to_string();
             let owner = self.owner();
             let owner = (access == StateAccess::Write).then_some(owner.as_str());
-            let opened = ChannelStore::open(place, self.run.clone(), channel, owner).await;
+            let opened = ChannelStore::open(place, self.run.clone(), channel.clone(), owner).await;
             return match opened {
-                Ok(store) => Ok((Arc::new(store) as Arc<dyn StateStore>).into()),
+                Ok(store) => Ok(Diagnosed {
+                    value: Arc::new(store) as Arc<dyn StateStore>,
+                    warnings: channel.warnings(),
+                }),
                 Err(error) => Err(state_error(error).into()),
             };
         }

@@ -109,6 +109,7 @@ fn examples_are_valid_deployments() {
         ("fake", "fake_token", "ephemeral"),
         ("fake", "fake_ping", "action"),
         ("fake", "join", "function"),
+        ("fake", "fake_store", "state-store"),
         ("local", "memo", "resource"),
         ("local", "exec", "resource"),
     ] {

@@ -220,6 +220,24 @@ fn faults_of_the_store_and_of_the_text_say_where() {
 }
 
 #[test]
+fn warnings_of_the_store_are_told_once() {
+    let warning = |text: &str| json!({ "diagnostics": [{ "warning": true, "summary": text }] });
+    let sandbox = sandbox(
+        FAKE,
+        &json!({ "rpcs": {
+            "ConfigureStateStore": warning("The bucket is public"),
+            "LockState": warning("Locks are kept for an hour"),
+        } }),
+    );
+    let count = |said: &str, text: &str| said.matches(text).count();
+    let said = sandbox.ok(&["plan"]).stderr;
+    assert_eq!(count(&said, "The bucket is public"), 1, "{said}");
+    let said = sandbox.ok(&["apply", "--yes"]).stderr;
+    assert_eq!(count(&said, "The bucket is public"), 1, "{said}");
+    assert_eq!(count(&said, "Locks are kept for an hour"), 1, "{said}");
+}
+
+#[test]
 fn a_state_of_another_program_is_left_alone() {
     let sandbox = sandbox(FAKE, &json!({}));
     let theirs = r#"{"version":4,"terraform_version":"1.14.0"}"#;

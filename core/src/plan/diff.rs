@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::model::{Change, LeafChange, Plan, Shown, Side};
 use crate::provider::Action;
 use crate::value::{Kind, Marks, Provenance, Value};
-use crate::{AttrPath, OutputRef};
+use crate::{AttrPath, OutputRef, Step};
 
 /// The leaves of one value, with the marks and provenance that they have from around them.
 type Leaves = BTreeMap<AttrPath, Leaf>;
@@ -85,17 +85,27 @@ impl Change {
 
     /// Whether an output tells nothing that an input at the same path does not tell.
     fn is_echo(&self, output: &LeafChange, inputs: &[LeafChange]) -> bool {
-        let changed = inputs
-            .binary_search_by(|input| input.path.cmp(&output.path))
-            .ok()
-            .map(|i| &inputs[i]);
-        match changed {
+        let at = |path: &AttrPath| inputs.binary_search_by(|input| input.path.cmp(path)).ok();
+        // Where there is one block only, it may be written without a list around it.
+        let changed = at(&output.path).or_else(|| at(&without_list_of_one(&output.path)));
+        match changed.map(|i| &inputs[i]) {
             Some(input) => same_shown(&input.after, &output.after),
             // The input stays as it is, and the output becomes like it: drift is put right, which
             // is worth showing.
             None => false,
         }
     }
+}
+
+/// A path as it is where each first element of a list stands without the list.
+fn without_list_of_one(path: &AttrPath) -> AttrPath {
+    let steps = path.0.iter();
+    AttrPath(
+        steps
+            .filter(|step| **step != Step::Index(0))
+            .cloned()
+            .collect(),
+    )
 }
 
 fn same_shown(input: &Shown, output: &Shown) -> bool {

@@ -13,6 +13,7 @@ use super::run::intent_id;
 use super::{
     Intent, IntentId, Outcome, Snapshot, StateError, StateEvent, StateStore, Unwritten, format,
 };
+use crate::diagnostic::Diagnostics;
 use crate::provider::{self, ConfiguredProvider, Failure, StateHandle};
 use crate::value::Value;
 
@@ -24,6 +25,11 @@ pub trait StateChannel: Send + Sync + Debug {
 
     /// Stores an event. Durable when it returns `Ok`.
     async fn event(&self, event: &Event) -> Result<(), String>;
+
+    /// What was said on the way that is no error, since this was last asked.
+    fn warnings(&self) -> Diagnostics {
+        Diagnostics::default()
+    }
 
     /// Keeps others from writing until it is unlocked; `owner` is who writes, for them to read.
     /// What has no locks of its own lets everybody write.

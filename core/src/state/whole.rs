@@ -7,7 +7,7 @@
 //! What is written is a state log in the form that files have, always compacted: its length is that
 //! of the state, not of what has been done. Every event costs as much as the state is long.
 
-use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use nixops4_proto::state::Event;
@@ -16,8 +16,8 @@ use tokio::sync::Mutex;
 
 use super::format::{self, Fold, TextEvent};
 use super::{StateChannel, clock};
-use crate::diagnostic::Severity;
-use crate::provider::{ConfiguredProvider, Failure, StateHandle};
+use crate::diagnostic::{Diagnosed, Diagnostics, Severity};
+use crate::provider::{ConfiguredProvider, Failure, ProviderResult, StateHandle};
 use crate::value::Value;
 
 /// A resource that keeps states as a whole, reached through its provider.
@@ -31,6 +31,7 @@ pub struct WholeChannel {
     /// The log as it was last read or written. Only who has the lock writes, so it is what is there.
     log: Mutex<String>,
     lock: SyncMutex<Option<String>>,
+    warnings: SyncMutex<Diagnostics>,
 }
 
 impl WholeChannel {
@@ -43,6 +44,7 @@ impl WholeChannel {
             outputs: Value::null(),
             log: Mutex::default(),
             lock: SyncMutex::default(),
+            warnings: SyncMutex::default(),
         }
     }
 
@@ -54,7 +56,18 @@ impl WholeChannel {
         }
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+    /// Takes a value, and note of what was said beside it.
+    fn noted<T>(&self, answer: ProviderResult<T>) -> Result<T, String> {
+        let Diagnosed { value, warnings } = answer.map_err(message)?;
+        self.said().extend(warnings);
+        Ok(value)
+    }
+
+    fn said(&self) -> MutexGuard<'_, Diagnostics> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<String>> {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,7 +76,7 @@ impl WholeChannel {
 impl StateChannel for WholeChannel {
     async fn read(&self) -> Result<Json, String> {
         let read = self.provider.store_read(self.handle()).await;
-        let bytes = read.map_err(message)?.value;
+        let bytes = self.noted(read)?;
         let text = String::from_utf8(bytes).map_err(|_| not_ours("it is not text in UTF-8"))?;
         let document = fold(&text)?.document();
         *self.log.lock().await = text;
@@ -77,14 +90,18 @@ impl StateChannel for WholeChannel {
             .provider
             .store_write(self.handle(), next.as_bytes())
             .await;
-        written.map_err(message)?;
+        self.noted(written)?;
         *log = next;
         Ok(())
     }
 
+    fn warnings(&self) -> Diagnostics {
+        std::mem::take(&mut *self.said())
+    }
+
     async fn lock(&self, owner: &str) -> Result<(), String> {
         let locked = self.provider.store_lock(self.handle(), owner).await;
-        *self.held() = locked.map_err(message)?.value;
+        *self.held() = self.noted(locked)?;
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! own: the configuration of the provider and that of the store together.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nixops4_core::diagnostic::{Diagnosed, Diagnostics};
 use nixops4_core::provider::{Failure, ProviderError, ProviderResult, StateHandle};
@@ -31,8 +31,8 @@ pub(super) struct Store {
     session: Arc<Session>,
     type_name: String,
     chunk_size: usize,
-    /// What it said when it was configured, once.
-    warnings: Diagnostics,
+    /// What it said when it was configured, until somebody is told.
+    warnings: Mutex<Diagnostics>,
 }
 
 impl TfInstance {
@@ -79,7 +79,7 @@ impl TfInstance {
             session,
             type_name: type_name.to_owned(),
             chunk_size,
-            warnings,
+            warnings: Mutex::new(warnings),
         });
         stores.insert(key, store.clone());
         Ok(store)
@@ -130,7 +130,7 @@ impl Store {
         };
         let answer = self.session.client().await?.lock_state(request).await;
         let answer = answer.map_err(|error| Failure::Provider(error.into()))?;
-        let mut warnings = self.warnings.clone();
+        let mut warnings = self.told_once();
         warnings.extend(self.said(&answer.diagnostics)?);
         let value = Some(answer.lock_id).filter(|lock| !lock.is_empty());
         Ok(Diagnosed { value, warnings })
@@ -161,7 +161,7 @@ impl Store {
         let client = self.session.client().await?;
         let chunks = client.read_state_bytes(request).await;
         let mut chunks = chunks.map_err(|error| Failure::Provider(error.into()))?;
-        let (mut state, mut warnings, mut total) = (Vec::new(), Diagnostics::default(), 0);
+        let (mut state, mut warnings, mut total) = (Vec::new(), self.told_once(), 0);
         while let Some(chunk) = chunks.next().await.map_err(ProviderError::from)? {
             warnings.extend(self.said(&chunk.diagnostics)?);
             let start = chunk.range.map_or(length(&state), |range| range.start);
@@ -214,6 +214,10 @@ impl Store {
             value: (),
             warnings,
         })
+    }
+
+    fn told_once(&self) -> Diagnostics {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Warnings, or errors with whatever was said beside them.

@@ -43,10 +43,17 @@ pub fn example(provider: &Named, document: &Document) -> Option<String> {
             attribute(&document.name),
             arguments(document)
         ),
-        DocumentKind::List | DocumentKind::StateStore => return None,
+        DocumentKind::StateStore => {
+            format!("{}state = members.example;\n", member(".stateStores"))
+        }
+        DocumentKind::List => return None,
+    };
+    let arguments = match document.kind {
+        DocumentKind::StateStore => "members, providers",
+        _ => "providers",
     };
     Some(format!(
-        "{{ providers, ... }}: {{\n{}}}\n",
+        "{{ {arguments}, ... }}: {{\n{}}}\n",
         indented(&inside)
     ))
 }

@@ -97,3 +97,18 @@ fn drift_that_is_put_right_is_shown_on_the_output() {
     let change = change(Some((inputs.clone(), drifted)), inputs.clone(), inputs);
     assert_eq!(text(&change), [r#"Output mode: "0777" -> "0644""#]);
 }
+
+#[test]
+fn a_block_that_is_written_without_a_list_is_named_once() {
+    let block = |port: i64| Value::attrs([("port", port.into())]);
+    let inputs = Value::attrs([("rule", block(80))]);
+    let echoed = Value::attrs([("rule", Value::list([block(80)]))]);
+    let made = change(None, inputs.clone(), echoed);
+    assert_eq!(text(&made), ["Input rule.port: - -> 80"]);
+    let more = Value::attrs([("rule", Value::list([block(80), block(443)]))]);
+    let made = change(None, inputs, more);
+    assert_eq!(
+        text(&made),
+        ["Input rule.port: - -> 80", "Output rule[1].port: - -> 443"]
+    );
+}

@@ -22,8 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
 use super::process::{Ending, LastWords, Running, finish_words, shown};
-use crate::provider::Secrets;
-use crate::provider::{Progress, ProviderError};
+use crate::provider::{Progress, ProviderError, Secrets};
 
 /// Longest line that is accepted from a program.
 const MAX_LINE: usize = 256 << 20;

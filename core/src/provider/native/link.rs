@@ -7,8 +7,7 @@ use nixops4_proto::native::{Hello, PROTOCOL_VERSION, Welcome};
 use super::connection::{CallError, Connection};
 use super::process::{NativeProgram, Process};
 use super::v0::ConnectionV0;
-use crate::provider::ProviderError;
-use crate::provider::Secrets;
+use crate::provider::{ProviderError, Secrets};
 
 /// A program that was started, by the version that it speaks.
 #[derive(Clone, Debug)]
