@@ -1,11 +1,10 @@
 //! `nixops4 eval`: what `nix-instantiate --eval` and `--parse` take, printed as they print it.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nixops4_tests::{Sandbox, given};
+use nixops4_tests::Sandbox;
 
 /// Arguments, and what is printed.
 const PRINTED: &[(&[&str], &str)] = &[
@@ -184,76 +183,4 @@ fn an_interrupt_ends_it_soon() {
         std::thread::yield_now();
     };
     assert_eq!(status.code(), Some(130));
-}
-
-/// The recorded expressions of the language's own tests.
-fn recorded() -> (PathBuf, Vec<String>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../nix/lang/tests/conformance");
-    let mut cases = Vec::new();
-    for entry in std::fs::read_dir(&folder).expect("the corpus") {
-        let path = entry.expect("an entry").path();
-        if path.extension().is_none_or(|extension| extension != "txt") {
-            continue;
-        }
-        let text = std::fs::read_to_string(path).expect("text");
-        let mut lines: Vec<&str> = Vec::new();
-        for line in text.lines() {
-            if line.starts_with("=> ") {
-                cases.push(lines.join("\n"));
-            }
-            match line.starts_with("=> ") || line.starts_with("~> ") {
-                true => lines.clear(),
-                false if line.is_empty() && lines.is_empty() => {}
-                false => lines.push(line),
-            }
-        }
-    }
-    (folder, cases)
-}
-
-/// What a program prints for an expression; `None` where it fails.
-fn printed(mut program: Command, folder: &Path, text: &str) -> Option<String> {
-    let mut child = program
-        .current_dir(folder)
-        .env("NIX_PATH", "")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    // A program that refuses its arguments reads nothing.
-    let _ = stdin.write_all(text.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then_some(text)
-}
-
-#[test]
-fn prints_the_whole_corpus_as_real_nix_does() {
-    let Some(nix) = given("NIXOPS4_TEST_NIX_INSTANTIATE") else {
-        return;
-    };
-    let sandbox = sandbox();
-    let (folder, cases) = recorded();
-    let mut different = Vec::new();
-    for mode in [&["--eval"][..], &["--eval", "--xml"], &["--parse"]] {
-        for text in &cases {
-            let mut real = Command::new(&nix);
-            real.args(mode).arg("-");
-            let mut ours = sandbox.command(&["eval"]);
-            ours.args(mode).arg("-");
-            let (real, ours) = (printed(real, &folder, text), printed(ours, &folder, text));
-            // What cannot be said in UTF-8 is said in another way.
-            let comparable = |text: &Option<String>| {
-                text.as_ref()
-                    .is_none_or(|text| !text.contains(char::REPLACEMENT_CHARACTER))
-            };
-            if real != ours && comparable(&real) {
-                different.push(format!("{mode:?} {text}\n  real {real:?}\n  ours {ours:?}"));
-            }
-        }
-    }
-    assert!(different.is_empty(), "{}", different.join("\n"));
 }

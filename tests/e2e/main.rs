@@ -1,6 +1,7 @@
 //! Whole runs of the `nixops4` program, as a user would start it.
 
 mod attached;
+mod bad_files;
 mod bad_input;
 mod basics;
 mod compatibility;
@@ -8,6 +9,7 @@ mod completion;
 mod deferred;
 mod ephemeral;
 mod eval;
+mod eval_as_nix;
 mod existing;
 mod flakes;
 mod functions;

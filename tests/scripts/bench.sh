@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds with optimisation and runs the benchmarks: tests/scripts/bench.sh [startup|local|many|eval|aws|processes]…
+# Builds with optimisation and runs the benchmarks: tests/scripts/bench.sh [startup|local|many|eval|lang|aws|processes]…
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/scripts/lib.sh
@@ -22,4 +22,6 @@ if [ -n "$mirror" ]; then
   AWS_PLUGIN=$(find "$mirror" -type f -name 'terraform-provider-aws_v*' | head -n 1)
   export AWS_PLUGIN
 fi
+real_nix=$(tests/scripts/oracle.sh)
+if [ -n "$real_nix" ]; then export NIXOPS4_TEST_NIX_INSTANTIATE=$real_nix; fi
 "$target/release/nixops4-bench" "$target/release" "$@"

@@ -31,6 +31,10 @@ pub fn render(diagnostic: &Diagnostic) -> String {
         None => (&*diagnostic.summary, ""),
     };
     let mut text = format!("{word} {}\n", paint(BOLD, headline));
+    // They stay together, as who looks for a message in Nix's words expects.
+    for rest in more.trim_end().lines() {
+        line(&mut text, rest);
+    }
     let leaf = diagnostic.path.as_ref().filter(|path| !path.0.is_empty());
     match (&diagnostic.member, leaf) {
         (Some(member), Some(path)) => line(&mut text, &format!("in {member}, at {path}")),
@@ -40,9 +44,6 @@ pub fn render(diagnostic: &Diagnostic) -> String {
     }
     if let Some(position) = &diagnostic.position {
         text.push_str(&snippet(position));
-    }
-    for detail in more.trim_end().lines() {
-        line(&mut text, detail);
     }
     for detail in diagnostic.detail.trim_end().lines() {
         line(&mut text, detail);
@@ -155,5 +156,18 @@ mod tests {
         let (last, text) = under(601);
         assert_eq!(last, Some('b'));
         assert!(text.contains("| …b") && text.contains("b\n"), "{text}");
+    }
+
+    #[test]
+    fn the_lines_of_a_message_stay_together() {
+        let mut diagnostic = Diagnostic::error("one\ntwo");
+        diagnostic.position = Some(Position {
+            file: "f.nix".into(),
+            line: 1,
+            column: 1,
+            source_line: None,
+        });
+        let text = anstream::adapter::strip_str(&render(&diagnostic)).to_string();
+        assert_eq!(text, "error: one\n  two\n  --> f.nix:1:1\n");
     }
 }

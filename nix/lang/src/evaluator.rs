@@ -21,7 +21,7 @@ use crate::{
     store::Store,
     symbol::{Symbol, Symbols},
     taint::{Accumulator, Taint, Taints},
-    value::{Attr, Attrs, List, Value},
+    value::{Attr, Attrs, List, Str, Value},
 };
 
 /// How to evaluate.
@@ -372,6 +372,17 @@ impl Evaluator {
             ));
         }
         self.check_room(0)
+    }
+
+    /// Whether a text under construction may go on after that many bytes.
+    pub(crate) fn check_text(&self, bytes: usize) -> Result<(), EvalError> {
+        if bytes > Str::MAX_LEN {
+            return Err(EvalError::new(
+                ErrorKind::Limit,
+                "a string of more than 4 GB",
+            ));
+        }
+        self.check_room(bytes)
     }
 
     /// Whether that many more bytes may be taken.

@@ -116,18 +116,39 @@ fn excerpt(at: &Location, text: &mut String) {
     };
     let number = at.line.to_string();
     let margin = " ".repeat(number.len());
+    let start = at.column as usize - 1;
+    let shown = window(&at.text, start);
     // A tab before the span stays one, so that the underline starts below it on any terminal.
-    let lead: String = at
-        .text
+    let lead: String = at.text[shown.start..]
         .bytes()
-        .take(at.column as usize - 1)
+        .take(start.saturating_sub(shown.start))
         .filter(|byte| byte & 0xC0 != 0x80)
         .map(|byte| if byte == b'\t' { '\t' } else { ' ' })
         .collect();
-    let start = at.column as usize - 1;
-    let covered = at.text.get(start..start + at.width as usize);
+    let covered = at
+        .text
+        .get(start..(start + at.width as usize).min(shown.end));
     let width = covered.map_or(1, |covered| covered.chars().count()).max(1);
     text.push_str(&format!("    at {origin}:{number}:{}\n", at.column));
-    text.push_str(&format!("    {number} | {}\n", at.text));
+    text.push_str(&format!("    {number} | {}\n", &at.text[shown]));
     text.push_str(&format!("    {margin} | {lead}{}\n", "^".repeat(width)));
+}
+
+/// About how many bytes before and after a place are shown of a line.
+const AROUND: usize = 120;
+
+/// What to show of a line around a place in it: all, unless it is long.
+fn window(line: &str, place: usize) -> std::ops::Range<usize> {
+    if line.len() <= 2 * AROUND {
+        return 0..line.len();
+    }
+    let mut start = place.saturating_sub(AROUND).min(line.len());
+    let mut end = (place + AROUND).min(line.len());
+    while !line.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !line.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
 }

@@ -1,12 +1,14 @@
 //! Times whole runs of NixOps4, against `terraform` where it is on PATH, and prints ratios.
 //!
 //! Runs of the two are taken in turn, so that whatever else the machine is doing meets both; the
-//! figures are medians. Usage: `nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|aws|processes]…`.
+//! figures are medians. Usage:
+//! `nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|lang|aws|processes]…`.
 //! The part `aws` wants `AWS_ENDPOINT_URL` to name a loopback AWS API, and TF_CLI_CONFIG_FILE a
 //! configuration with a mirror that holds the AWS provider: `tests/scripts/bench.sh` sees to both.
 
 mod aws;
 mod eval;
+mod lang;
 mod local;
 mod processes;
 mod run;
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     let Some(programs) = args.next().map(PathBuf::from) else {
         eprintln!(
-            "usage: nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|aws|processes]..."
+            "usage: nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|lang|aws|processes]..."
         );
         return ExitCode::FAILURE;
     };
@@ -36,6 +38,9 @@ fn main() -> ExitCode {
     }
     if wants("eval") {
         eval::whole(&programs.join("nixops4-eval"));
+    }
+    if wants("lang") {
+        lang::all(&nixops4);
     }
     if wants("aws") {
         aws::parameters(&nixops4);

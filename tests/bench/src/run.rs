@@ -51,6 +51,63 @@ pub fn run_with_input(program: &Path, args: &[&str], dir: &Path, input: Stdio) -
     }
 }
 
+/// What a program and all that it started took.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// From the program's start to its end.
+    pub wall: Duration,
+    /// Processor time of all of them together, the system's for them included.
+    pub processor: Duration,
+    /// The largest resident memory that one of them had, in bytes.
+    pub memory: u64,
+}
+
+/// Runs `program` with no input and its output thrown away, and asks the system what that and all
+/// that it started took: also what it left to end by itself, as `nixops4` does with its evaluator.
+/// Nothing else that this process started may be running.
+///
+/// # Panics
+/// As [`run`] does.
+#[expect(clippy::zombie_processes, reason = "wait4 reaps the child")]
+pub fn usage(program: &Path, args: &[&str]) -> Usage {
+    // SAFETY: no pointers are passed. What is left behind then becomes a child of this process.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    let start = Instant::now();
+    let child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let (status, mut usage) = reap(child.id() as libc::pid_t).expect("it is there to be reaped");
+    usage.wall = start.elapsed();
+    assert!(status.success(), "{} {args:?}: {status}", program.display());
+    while let Some((_, left)) = reap(-1) {
+        usage.processor += left.processor;
+        usage.memory = usage.memory.max(left.memory);
+    }
+    usage
+}
+
+/// Waits for a child, or for any; `None` where there is none.
+fn reap(pid: libc::pid_t) -> Option<(ExitStatus, Usage)> {
+    let mut status = 0;
+    // SAFETY: all zeroes are a valid value of this plain structure.
+    let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointers are to live locals; nothing else is asked for.
+    let pid = unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut used) };
+    let duration = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    let usage = Usage {
+        wall: Duration::ZERO,
+        processor: duration(used.ru_utime) + duration(used.ru_stime),
+        memory: used.ru_maxrss as u64 * 1024,
+    };
+    (pid > 0).then(|| (ExitStatus::from_raw(status), usage))
+}
+
 /// Follows the high-water mark of a process until it ends. What the system tells at its end would
 /// include its children, which here are provider plugins.
 fn watch_memory(pid: u32) -> std::thread::JoinHandle<u64> {

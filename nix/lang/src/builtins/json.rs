@@ -37,6 +37,9 @@ impl Evaluator {
         copy: bool,
         out: &mut StringBuilder,
     ) -> Eval<()> {
+        // What is shared is written each time, so this may go on for long.
+        self.step()?;
+        self.check_text(out.len())?;
         match self.force(value)? {
             Value::Null => out.push_bytes(b"null"),
             Value::Bool(bool) => out.push_bytes(if bool { b"true" } else { b"false" }),

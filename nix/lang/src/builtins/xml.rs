@@ -9,7 +9,6 @@ use crate::{
     evaluator::Evaluator,
     position::{Location, Pos, Span},
     pure::{number::float_general, xml::XmlWriter},
-    stack::grow_stack,
     symbol::{Symbol, known},
     value::{Attr, Attrs, Str, Value},
 };
@@ -50,6 +49,9 @@ struct Document {
 
 impl Document {
     fn value(&mut self, evaluator: &mut Evaluator, value: &Value) -> Eval<()> {
+        // What is shared is written each time, so this may go on for long.
+        evaluator.step()?;
+        evaluator.check_text(self.xml.len())?;
         let value = match self.strict {
             true => evaluator.force(value)?,
             false => evaluator.at_hand(value).unwrap_or_else(|| value.clone()),
@@ -71,7 +73,7 @@ impl Document {
                 self.xml.open("list", &[]);
                 let mut awaiting = None;
                 for item in items.iter() {
-                    let written = grow_stack(|| self.value(evaluator, item));
+                    let written = evaluator.nested(|evaluator| self.value(evaluator, item));
                     evaluator.collect(written, &mut awaiting)?;
                 }
                 awaiting.map_or(Ok(()), Err)?;
@@ -140,7 +142,7 @@ impl Document {
             let name = evaluator.symbols.name(attr.name).clone();
             let place = self.place(evaluator, attr.pos);
             self.open_at("attr", place.as_ref(), &[("name", name.as_bytes())]);
-            let written = grow_stack(|| self.value(evaluator, &attr.value));
+            let written = evaluator.nested(|evaluator| self.value(evaluator, &attr.value));
             evaluator.collect(written, &mut awaiting)?;
             self.xml.close();
         }

@@ -1,6 +1,10 @@
 //! Selecting attributes, and asking for them.
 
-use super::{Eval, code::at_hand, force::lazy_apply};
+use super::{
+    Eval,
+    code::at_hand,
+    force::{lazy_apply, lazy_native},
+};
 use crate::{
     compile::ir::{HasAttr, Name, Node, Select},
     error::{Doing, ErrorKind, EvalError},
@@ -144,10 +148,16 @@ impl Evaluator {
             return Value::Null;
         };
         let file = path.display().to_string();
+        // Nix counts lines and columns when they are asked for.
+        let exact = self.options.exact_laziness;
+        let number = |number: u32| match Value::Int(i64::from(number)) {
+            number if exact => lazy_native(|_, number| Ok(number.clone()), number),
+            number => number,
+        };
         let fields = [
             (known::FILE, Value::string(file)),
-            (known::LINE, Value::Int(i64::from(at.line))),
-            (known::COLUMN, Value::Int(i64::from(at.column))),
+            (known::LINE, number(at.line)),
+            (known::COLUMN, number(at.column)),
         ];
         attrs_value(fields)
     }

@@ -44,6 +44,11 @@ pub(crate) struct StringBuilder {
 }
 
 impl StringBuilder {
+    /// How many bytes it has so far.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }

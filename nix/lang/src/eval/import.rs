@@ -57,6 +57,11 @@ impl Evaluator {
         base_dir: &Path,
     ) -> Result<String, EvalError> {
         self.check_syntax(text, name, base_dir)?;
+        self.shown_syntax(text, base_dir)
+    }
+
+    /// The same of a text that has been checked.
+    fn shown_syntax(&mut self, text: &str, base_dir: &Path) -> Result<String, EvalError> {
         // Positions play no part in what is printed, so any will do.
         let (tree, root) = syntax::parse(text, Pos(1), &mut self.symbols)
             .map_err(|error| EvalError::new(ErrorKind::Syntax, error.message))?;
@@ -76,7 +81,7 @@ impl Evaluator {
         let text = self.read_source(&path)?;
         let base = path.parent().unwrap_or(Path::new("/")).to_owned();
         self.compile(&text, Origin::File(path.clone()), &base, None)?;
-        self.show_syntax(&text, &path.display().to_string(), &base)
+        self.shown_syntax(&text, &base)
     }
 
     /// A text's value, not forced.

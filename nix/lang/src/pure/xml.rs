@@ -22,6 +22,11 @@ impl XmlWriter {
         }
     }
 
+    /// How many bytes are written so far.
+    pub fn len(&self) -> usize {
+        self.out.len()
+    }
+
     /// Opens an element. Attributes are written in the order given; Nix sorts them by name.
     pub fn open(&mut self, name: &'static str, attributes: &[(&str, &[u8])]) {
         self.tag(name, attributes, b">\n");

@@ -73,6 +73,8 @@ pub(crate) fn lex(text: &str) -> Result<Vec<Lexeme>, SyntaxError> {
         offset: 0,
         modes: vec![Mode::Code],
         lexemes: Vec::with_capacity(text.len() / 4 + 1),
+        no_path_before: 0,
+        no_uri_before: 0,
     };
     lexer.run()?;
     Ok(lexer.lexemes)
@@ -83,6 +85,11 @@ struct Lexer<'a> {
     offset: usize,
     modes: Vec<Mode>,
     lexemes: Vec<Lexeme>,
+    /// From here to that offset no path starts: all of it may be in one, and it does not go on as
+    /// one. Else a run of such letters would be looked through again for each token in it.
+    no_path_before: usize,
+    /// The same of URIs.
+    no_uri_before: usize,
 }
 
 fn is_path_char(byte: u8) -> bool {
@@ -184,8 +191,12 @@ impl Lexer<'_> {
     }
 
     /// The length of a path that starts here and whether it goes on with an interpolation.
-    fn path_len(&self) -> Option<usize> {
+    fn path_len(&mut self) -> Option<usize> {
+        if self.offset < self.no_path_before {
+            return None;
+        }
         let mut len = self.count(0, is_path_char);
+        let run = len;
         let mut segments = 0;
         while self.byte(len) == b'/' && is_path_char(self.byte(len + 1)) {
             len += 1 + self.count(len + 1, is_path_char);
@@ -196,20 +207,28 @@ impl Lexer<'_> {
             return Some(len + usize::from(slash));
         }
         let opens = slash && self.byte(len + 1) == b'$' && self.byte(len + 2) == b'{';
+        if !opens {
+            self.no_path_before = self.offset + run;
+        }
         opens.then_some(len + 1)
     }
 
-    fn uri_len(&self) -> usize {
+    fn uri_len(&mut self) -> usize {
+        if self.offset < self.no_uri_before {
+            return 0;
+        }
         let scheme = self.count(0, |byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
         });
-        if self.byte(scheme) != b':' {
+        let rest = match self.byte(scheme) {
+            b':' => self.count(scheme + 1, is_uri_char),
+            _ => 0,
+        };
+        if rest == 0 {
+            self.no_uri_before = self.offset + scheme;
             return 0;
         }
-        match self.count(scheme + 1, is_uri_char) {
-            0 => 0,
-            rest => scheme + 1 + rest,
-        }
+        scheme + 1 + rest
     }
 
     fn float_len(&self) -> usize {

@@ -133,6 +133,9 @@ fn memory_is_limited() {
         "let f = n: { a = n; b = f (n + 1); }; in builtins.deepSeq (f 0) 1",
         "builtins.length (builtins.foldl' (a: x: a ++ a) [ 1 ] (builtins.genList (x: x) 40))",
         "builtins.foldl' (a: x: a + a) \"text\" (builtins.genList (x: x) 40)",
+        // Without an end, and each level is indented more.
+        "let a = { b = [ a ]; }; in builtins.toXML a",
+        "builtins.toJSON (builtins.foldl' (a: n: { x = a; y = a; }) 1 (builtins.genList (n: n) 30))",
     ] {
         let mut evaluator = Evaluator::new(Box::new(MemoryHost::default()), options.clone());
         let error = evaluator
@@ -162,5 +165,23 @@ fn endless_values_end_in_an_error() {
             error.message().contains("stack overflow"),
             "{text}: {error}"
         );
+    }
+}
+
+#[test]
+fn writing_what_is_shared_over_and_over_can_be_cancelled() {
+    let mut evaluator = evaluator();
+    let text = "builtins.foldl' (a: n: { x = a; y = a; }) 1 (builtins.genList (n: n) 30)";
+    let value = evaluator
+        .eval_str(text, "test", Path::new("/"))
+        .expect(text);
+    evaluator
+        .cancel_flag()
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    let json = evaluator.print_json(&value, true);
+    let xml = evaluator.print_xml(&value, true, false);
+    for written in [json, xml] {
+        let error = written.expect_err("2^30 numbers");
+        assert!(error.message().contains("cancelled"), "{error}");
     }
 }
