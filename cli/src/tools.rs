@@ -14,7 +14,7 @@ use nixops4_core::state::{
     WholeChannel, WriteOptions,
 };
 use nixops4_core::value::Value;
-use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
+use nixops4_proto::evaluator::{ProviderProgram, ProviderSettings};
 use nixops4_tfproto::client::Pool;
 use nixops4_tfproto::discovery::{
     Constraints, Environment, LocateError, Located, Request, SourceSpec, in_package, locate,
@@ -78,12 +78,12 @@ impl Providers {
         id: &str,
         executable: &Path,
         args: &[String],
-        limits: &ProviderLimits,
+        settings: &ProviderSettings,
     ) -> Arc<dyn Provider> {
         let program = NativeProgram::new(id, executable)
             .args(args.to_vec())
             .dir(&self.base);
-        NativeProvider::limited(program, limits)
+        NativeProvider::limited(program, settings)
     }
 
     /// Finds a plugin's program on this machine.
@@ -166,16 +166,16 @@ impl ProviderFactory for Providers {
         &self,
         id: &str,
         program: &ProviderProgram,
-        limits: &ProviderLimits,
+        settings: &ProviderSettings,
     ) -> Result<Arc<dyn Provider>, Failure> {
         let name = &display_name(id);
         match program {
             ProviderProgram::Local {} => {
                 let path = Program::LocalProvider.path();
-                Ok(self.native(name, &path, &[], limits))
+                Ok(self.native(name, &path, &[], settings))
             }
             ProviderProgram::Stdio { executable, args } => {
-                Ok(self.native(name, Path::new(executable), args, limits))
+                Ok(self.native(name, Path::new(executable), args, settings))
             }
             ProviderProgram::Tfplugin {
                 executable,
@@ -189,7 +189,7 @@ impl ProviderFactory for Providers {
                 if let Some(attached) = attach {
                     // What it describes may change with every start, so it is not kept.
                     return Ok(TfProvider::new(PluginOptions {
-                        limits: limits.clone(),
+                        settings: settings.clone(),
                         pool: self.plugins.clone(),
                         attach: Some(attached.clone()),
                         ..PluginOptions::new(name, attached.address.to_string())
@@ -202,7 +202,7 @@ impl ProviderFactory for Providers {
                 )?;
                 Ok(TfProvider::new(PluginOptions {
                     cache_dir: self.environment.cache_dir(),
-                    limits: limits.clone(),
+                    settings: settings.clone(),
                     pool: self.plugins.clone(),
                     tls: self.environment.path_variable(DISABLE_TLS).is_none(),
                     ..PluginOptions::new(name, executable)

@@ -57,6 +57,14 @@ in
       default = { };
       description = "The provider's configuration, following its schema.";
     };
+    meta = mkOption {
+      type = openInputs;
+      default = { };
+      description = ''
+        What the plugin is told with every call beside its configuration, where its schema knows such a thing: what
+        `provider_meta` is in Terraform.
+      '';
+    };
     concurrency = mkOption {
       type = types.nullOr types.ints.positive;
       default = null;

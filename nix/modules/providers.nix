@@ -112,6 +112,7 @@ let
         program = program name p;
         inherit (p) config;
         limits = { inherit (p) concurrency rateLimit timeouts; };
+        meta = if p.meta == { } then null else builtins.toJSON p.meta;
         locate = locate "config" p._options.config.definitionsWithLocations;
         places =
           places "source" p._options.source.definitionsWithLocations

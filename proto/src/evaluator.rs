@@ -269,19 +269,19 @@ pub struct ProviderInstance {
     /// The outputs that `config` refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refs: Vec<OutputRef>,
-    /// How much may be asked of it at once.
-    #[serde(default, skip_serializing_if = "ProviderLimits::is_none")]
-    pub limits: ProviderLimits,
+    /// How it is to be used.
+    #[serde(default, skip_serializing_if = "ProviderSettings::is_none")]
+    pub settings: ProviderSettings,
     /// Where it is declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
 }
 
-/// How much may be asked of a provider instance at once. Only calls count that may reach the world
-/// outside: checking and describing do not.
+/// How a provider instance is to be used: how much may be asked of it, and what it is told with every
+/// call. Only calls count that may reach the world outside: checking and describing do not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct ProviderLimits {
+pub struct ProviderSettings {
     /// How many calls may run at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
@@ -291,6 +291,10 @@ pub struct ProviderLimits {
     /// How long it may take.
     #[serde(skip_serializing_if = "Timeouts::is_none")]
     pub timeouts: Timeouts,
+    /// What a plugin is told beside its configuration, following a schema of its own:
+    /// `provider_meta`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<serde_json::Value>,
 }
 
 /// After how many seconds a provider that does not answer is given up; what is not set is as the
@@ -316,8 +320,8 @@ impl Timeouts {
     }
 }
 
-impl ProviderLimits {
-    /// Whether nothing is limited.
+impl ProviderSettings {
+    /// Whether nothing is set.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }

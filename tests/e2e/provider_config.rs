@@ -105,3 +105,25 @@ fn secrets_of_it_are_not_stored_and_are_taken_from_the_deployment() {
     sandbox.ok(&["destroy", "--yes"]);
     assert!(!sandbox.read("objects").contains("\"a\""));
 }
+
+#[test]
+fn a_plugin_is_told_its_meta_arguments_with_every_call() {
+    let deployment = |meta: &str| {
+        format!(
+            "{{ providers, ... }}: {{\n  providers.fake = {{ type = \"tfplugin\"; executable = \"{}\";\n    \
+             meta = {meta}; }};\n  \
+             members.a = {{ type = providers.fake.fake_thing; inputs.name = \"a\"; }};\n}}",
+            nixops4_tests::fake_provider().display()
+        )
+    };
+    let sandbox = sandbox(&deployment("{ module = \"net/${toString 4}\"; }"));
+    let said = sandbox.ok(&["plan"]).stderr;
+    assert!(said.contains("warning: planned for net/4"), "{said}");
+    sandbox.write("nixops4.nix", &deployment("{ }"));
+    let said = sandbox.ok(&["plan"]).stderr;
+    assert!(!said.contains("planned for"), "{said}");
+    sandbox.write("nixops4.nix", &deployment("{ modul = \"net\"; }"));
+    let said = sandbox.fails(&["plan"]);
+    assert!(said.contains("there is no input `modul`"), "{said}");
+    assert!(said.contains("did you mean `module`?"), "{said}");
+}

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
+use nixops4_proto::evaluator::{ProviderProgram, ProviderSettings};
 
 use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostics};
@@ -15,12 +15,12 @@ use crate::value::Value;
 /// Starts providers.
 #[async_trait]
 pub trait ProviderFactory: Send + Sync + Debug {
-    /// Makes ready to ask a provider instance, within its limits; `id` is its name, for messages.
+    /// Makes ready to ask a provider instance, as its settings say; `id` is its name, for messages.
     async fn open(
         &self,
         id: &str,
         program: &ProviderProgram,
-        limits: &ProviderLimits,
+        settings: &ProviderSettings,
     ) -> Result<Arc<dyn Provider>, Failure>;
 }
 
@@ -58,8 +58,8 @@ pub struct StateHandler {
     pub provider: String,
     /// How the provider's program is found.
     pub program: ProviderProgram,
-    /// How much may be asked of it at once.
-    pub limits: ProviderLimits,
+    /// How it is to be used.
+    pub settings: ProviderSettings,
     /// The provider, if it is not the built-in one (whose files are opened without it).
     pub configured: Option<Arc<dyn ConfiguredProvider>>,
     /// Whether it is one that takes events, or a store that keeps a state as a whole.

@@ -142,7 +142,7 @@ impl Recall<'_> {
         }
         let opened = self
             .providers
-            .open(&instance.id, &instance.program, &instance.limits)
+            .open(&instance.id, &instance.program, &instance.settings)
             .await;
         let opened = opened.map_err(|failure| self.warn(failure)).ok();
         self.opened.insert(instance.id.clone(), opened.clone());

@@ -161,7 +161,7 @@ async fn start(
     config: &Value,
 ) -> Result<Arc<dyn ConfiguredProvider>, Failure> {
     let provider = providers
-        .open(&handler.provider, &handler.program, &handler.limits)
+        .open(&handler.provider, &handler.program, &handler.settings)
         .await?;
     Ok(provider.configure(config).await?.value)
 }
@@ -320,7 +320,7 @@ fn describe(
         member: member.clone(),
         provider: provider.id.clone(),
         program: provider.program.clone(),
-        limits: provider.limits.clone(),
+        settings: provider.settings.clone(),
         configured: None,
         mode: resource.mode,
         type_name: resource.type_name.clone(),

@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
+use nixops4_proto::evaluator::{ProviderProgram, ProviderSettings};
 use nixops4_proto::functions::{
     Answer, Call, FunctionCall, FunctionError, FunctionName, FunctionSignature,
 };
@@ -59,8 +59,8 @@ impl ProviderFunctions {
         if let Some(provider) = providers.get(&key) {
             return Ok(provider.clone());
         }
-        let limits = ProviderLimits::default();
-        let opened = self.factory.open(provider, program, &limits).await?;
+        let settings = ProviderSettings::default();
+        let opened = self.factory.open(provider, program, &settings).await?;
         providers.insert(key, opened.clone());
         Ok(opened)
     }

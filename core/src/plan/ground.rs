@@ -71,7 +71,7 @@ impl Session {
                 id: provider.instance.id.clone(),
                 program: provider.instance.program.clone(),
                 config: provider.config.clone(),
-                limits: provider.instance.limits.clone(),
+                settings: provider.instance.settings.clone(),
             }));
         }
     }

@@ -315,7 +315,7 @@ impl Session {
         // What the account bears does not depend on what is done there.
         let declared = ProviderKey::Declared(record.id.clone());
         let declared = self.provider_by_key.get(&declared);
-        let limits = declared.map(|&id| self.providers[id].instance.limits.clone());
+        let settings = declared.map(|&id| self.providers[id].instance.settings.clone());
         let id = self.add_provider(
             key,
             ProviderInstance {
@@ -323,7 +323,7 @@ impl Session {
                 program: record.program.clone(),
                 config,
                 refs: refs.into_refs(),
-                limits: limits.unwrap_or_default(),
+                settings: settings.unwrap_or_default(),
                 position: None,
             },
         );

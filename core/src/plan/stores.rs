@@ -225,7 +225,7 @@ impl Session {
             member: path.clone(),
             provider: provider.instance.id.clone(),
             program: provider.instance.program.clone(),
-            limits: provider.instance.limits.clone(),
+            settings: provider.instance.settings.clone(),
             configured: self
                 .ready(node)
                 .filter(|_| !ours)

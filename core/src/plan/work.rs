@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram};
+use nixops4_proto::evaluator::{ProviderProgram, ProviderSettings};
 
 use super::nodes::{NodeId, ProviderId, Ready, StoreId};
 use super::remembered::Contents;
@@ -61,7 +61,7 @@ pub(crate) struct OpenProvider {
     pub(crate) id: String,
     pub(crate) program: ProviderProgram,
     pub(crate) config: Value,
-    pub(crate) limits: ProviderLimits,
+    pub(crate) settings: ProviderSettings,
 }
 
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl Work {
 impl OpenProvider {
     async fn run(&self, providers: &dyn ProviderFactory) -> Result<Diagnosed<Ready>, Failure> {
         let provider = providers
-            .open(&self.id, &self.program, &self.limits)
+            .open(&self.id, &self.program, &self.settings)
             .await?;
         let mut warnings = provider.validate_config(&self.config).await?;
         if warnings.has_errors() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nixops4_proto::evaluator::{ProviderLimits, RateLimit};
+use nixops4_proto::evaluator::{ProviderSettings, RateLimit};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
@@ -31,12 +31,12 @@ struct Rate {
 
 impl Limiter {
     /// Limits as the deployment says.
-    pub fn new(limits: &ProviderLimits) -> Self {
+    pub fn new(settings: &ProviderSettings) -> Self {
         Self {
-            running: limits
+            running: settings
                 .concurrency
                 .map(|calls| Arc::new(Semaphore::new(calls as usize))),
-            rate: limits
+            rate: settings
                 .rate_limit
                 .as_ref()
                 .map(|rate| Arc::new(Rate::new(rate))),
@@ -83,10 +83,10 @@ mod tests {
     use super::*;
 
     fn limiter(concurrency: Option<u32>, rate: Option<(u32, f64)>) -> Limiter {
-        Limiter::new(&ProviderLimits {
+        Limiter::new(&ProviderSettings {
             concurrency,
             rate_limit: rate.map(|(calls, per_seconds)| RateLimit { calls, per_seconds }),
-            ..ProviderLimits::default()
+            ..ProviderSettings::default()
         })
     }
 

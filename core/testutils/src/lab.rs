@@ -14,7 +14,7 @@ use nixops4_core::engine::{
 use nixops4_core::provider::{Failure, Provider};
 use nixops4_core::report::Reporter;
 use nixops4_core::state::{MemoryStore, Snapshot, StateStore};
-use nixops4_proto::evaluator::{ProviderLimits, ProviderProgram, RootSource};
+use nixops4_proto::evaluator::{ProviderProgram, ProviderSettings, RootSource};
 
 use crate::{FakeEvaluator, FakeProvider, FakeType, World};
 
@@ -105,7 +105,7 @@ impl ProviderFactory for LabProviders {
         &self,
         _: &str,
         _: &ProviderProgram,
-        _: &ProviderLimits,
+        _: &ProviderSettings,
     ) -> Result<Arc<dyn Provider>, Failure> {
         let mut provider = FakeProvider::over(self.world.clone());
         for (name, fake) in &self.types {

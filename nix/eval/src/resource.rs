@@ -2,7 +2,7 @@
 
 use nixops4_lang::{EvalError, Evaluator, Taint, Value};
 use nixops4_proto::evaluator::{
-    Lifecycle, Mode, ProviderInstance, ProviderLimits, ProviderProgram, RateLimit, Resource,
+    Lifecycle, Mode, ProviderInstance, ProviderProgram, ProviderSettings, RateLimit, Resource,
     Timeouts,
 };
 use nixops4_proto::path::{AttrPath, MemberPath, OutputRef};
@@ -92,12 +92,12 @@ impl Session {
 
     /// A provider instance with its configuration.
     pub(crate) fn provider(&mut self, id: &str, instance: &Value) -> Described<ProviderInstance> {
-        let ((program, limits, config, position), _) = self.part("provider", |evaluator| {
+        let ((program, settings, config, position), _) = self.part("provider", |evaluator| {
             let places = evaluator.select(instance, "places")?;
             let position = read::first_position(evaluator, &places).ok().flatten();
             let config = evaluator.select(instance, "config")?;
-            let limits = limits(evaluator, instance)?;
-            Ok((program(evaluator, instance)?, limits, config, position))
+            let settings = provider_settings(evaluator, instance)?;
+            Ok((program(evaluator, instance)?, settings, config, position))
         })?;
         let mut refs = Refs::default();
         let (config, _) = {
@@ -110,7 +110,7 @@ impl Session {
             program,
             config: if empty { Tree(Json::Null) } else { config },
             refs: refs.into_list(),
-            limits,
+            settings,
             position,
         })
     }
@@ -191,10 +191,13 @@ pub(crate) fn program(
     })
 }
 
-/// How much may be asked of an instance at once; a program that a resource brings has no limits.
-fn limits(evaluator: &mut Evaluator, instance: &Value) -> Result<ProviderLimits, EvalError> {
+/// How an instance is to be used; of a program that a resource brings nothing is said.
+fn provider_settings(
+    evaluator: &mut Evaluator,
+    instance: &Value,
+) -> Result<ProviderSettings, EvalError> {
     let Some(limits) = evaluator.select_opt(instance, "limits")? else {
-        return Ok(ProviderLimits::default());
+        return Ok(ProviderSettings::default());
     };
     let concurrency = evaluator.select(&limits, "concurrency")?;
     let concurrency = match evaluator.force(&concurrency)? {
@@ -226,10 +229,16 @@ fn limits(evaluator: &mut Evaluator, instance: &Value) -> Result<ProviderLimits,
         plan: seconds("plan")?,
         apply: seconds("apply")?,
     };
-    Ok(ProviderLimits {
+    let meta = evaluator.select(instance, "meta")?;
+    let meta = match evaluator.force(&meta)? {
+        Value::Null => None,
+        text => serde_json::from_str(&evaluator.string_of(&text)?).ok(),
+    };
+    Ok(ProviderSettings {
         concurrency,
         rate_limit,
         timeouts,
+        meta,
     })
 }
 

@@ -40,7 +40,7 @@ use nixops4_core::provider::{
     ResourceType,
 };
 use nixops4_core::value::Value as Input;
-use nixops4_proto::evaluator::ProviderLimits;
+use nixops4_proto::evaluator::ProviderSettings;
 use nixops4_proto::tfplugin::v6;
 
 use crate::check::Checked;
@@ -63,8 +63,8 @@ pub struct PluginOptions {
     pub env: Vec<(OsString, OsString)>,
     /// Where what it describes is kept between runs.
     pub cache_dir: Option<PathBuf>,
-    /// How much may be asked of it at once.
-    pub limits: ProviderLimits,
+    /// How it is to be used.
+    pub settings: ProviderSettings,
     /// The processes that it shares, and has to share the machine with.
     pub pool: Arc<Pool>,
     /// Whether the connection to it is encrypted.
@@ -81,7 +81,7 @@ impl PluginOptions {
             executable: executable.into(),
             env: Vec::new(),
             cache_dir: None,
-            limits: ProviderLimits::default(),
+            settings: ProviderSettings::default(),
             pool: Arc::default(),
             tls: true,
             attach: None,
@@ -207,6 +207,7 @@ impl Provider for TfProvider {
         let unconfigured = &before.session;
         let schema = unconfigured.provider_schema().await?;
         let checked = unconfigured.check_rare(&unconfigured.owner(), &schema.block, config)?;
+        unconfigured.check_meta().await?;
         let encoded = unconfigured.encode("ConfigureProvider", &schema.block, &checked.value)?;
         let key = encoded.msgpack.clone();
         let session = Arc::new(unconfigured.configured(&key));

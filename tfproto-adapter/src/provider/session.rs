@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use blake3::Hash;
-use nixops4_core::diagnostic::Diagnostic;
+use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
 use nixops4_core::provider::{Failure, Limiter, Mode, ProviderError, Secrets};
+use nixops4_core::value::Value as Input;
 use nixops4_proto::tfplugin::v6;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
@@ -32,6 +33,8 @@ pub(super) struct Session {
     prepared: OnceLock<()>,
     /// Whether it no longer needs its process.
     closed: AtomicBool,
+    /// The meta arguments, encoded.
+    meta: OnceCell<Option<v6::DynamicValue>>,
     /// Functions beyond those of the schema.
     functions: OnceCell<BTreeMap<String, v6::Function>>,
 }
@@ -44,8 +47,8 @@ impl Session {
         launch.secrets = program.secrets.clone();
         let host = program.any(|| Host::new(launch, options.pool.clone()));
         let client = Client::from_source(options.name.as_str().into(), host.clone())
-            .with_timeouts(&options.limits.timeouts)
-            .with_limiter(Limiter::new(&options.limits));
+            .with_timeouts(&options.settings.timeouts)
+            .with_limiter(Limiter::new(&options.settings));
         Self::on(Arc::new(options), program, host, client)
     }
 
@@ -76,6 +79,7 @@ impl Session {
             client,
             prepared: OnceLock::new(),
             closed: AtomicBool::new(false),
+            meta: OnceCell::new(),
             functions: OnceCell::new(),
         }
     }
@@ -342,13 +346,50 @@ impl Session {
         })
     }
 
-    /// What to send as meta arguments, which nothing sets: only where the provider takes any.
+    /// What to send as meta arguments: null where nothing is set, and nothing at all where the
+    /// provider takes none. Invariant: what is set has been found right by [`Self::check_meta`].
     pub(super) async fn provider_meta(&self) -> Result<Option<v6::DynamicValue>, ProviderError> {
-        let null = || v6::DynamicValue {
-            msgpack: vec![0xc0],
-            json: Vec::new(),
+        let encoded = self.meta.get_or_try_init(|| async {
+            let Some(schema) = self.meta_schema().await? else {
+                return Ok(None);
+            };
+            let checked = self.meta_value(&schema).map_err(|_| {
+                let message = "its meta arguments do not follow its schema".to_owned();
+                self.error("GetProviderSchema", message)
+            })?;
+            self.encode("ConfigureProvider", &schema.block, &checked)
+                .map(Some)
+        });
+        encoded.await.cloned()
+    }
+
+    /// Checks the meta arguments that are set.
+    pub(super) async fn check_meta(&self) -> Result<(), Failure> {
+        match self.meta_schema().await? {
+            Some(schema) => self.meta_value(&schema).map(drop).map_err(Failure::from),
+            None if self.options.settings.meta.is_none() => Ok(()),
+            None => {
+                let text = format!("provider {} takes no `meta`", self.name());
+                Err(Diagnostic::error(text).into())
+            }
+        }
+    }
+
+    async fn meta_schema(&self) -> Result<Option<Arc<TypeSchema>>, ProviderError> {
+        let schemas = self.schemas().await?;
+        schemas
+            .get(Kind::ProviderMeta, "")
+            .map_err(|error| self.schema_error(&error))
+    }
+
+    fn meta_value(&self, schema: &TypeSchema) -> Result<Value, Diagnostics> {
+        let Some(meta) = &self.options.settings.meta else {
+            return Ok(Value::Null);
         };
-        Ok(self.schemas().await?.has_provider_meta().then(null))
+        let owner = format!("meta of provider {}", self.name());
+        let meta = Input::from_plain_json(meta)
+            .map_err(|error| Diagnostic::error(format!("{owner}: {error}")))?;
+        Ok(self.check_rare(&owner, &schema.block, &meta)?.value)
     }
 
     /// Encodes a value for a call.
@@ -424,7 +465,7 @@ fn launch(options: &PluginOptions) -> Launch {
     launch.env.clone_from(&options.env);
     launch.tls = options.tls;
     launch.attach.clone_from(&options.attach);
-    if let Some(limit) = seconds(options.limits.timeouts.start) {
+    if let Some(limit) = seconds(options.settings.timeouts.start) {
         launch.start_timeout = limit;
     }
     launch

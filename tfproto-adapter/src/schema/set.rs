@@ -82,11 +82,6 @@ impl Schemas {
         self.image.read(Kind::Identity, name)
     }
 
-    /// Whether the provider takes meta arguments.
-    pub fn has_provider_meta(&self) -> bool {
-        self.image.contains(Kind::ProviderMeta, "")
-    }
-
     /// The image, for documentation and for saving.
     pub fn image(&self) -> &Image {
         &self.image

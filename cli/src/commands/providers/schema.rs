@@ -9,7 +9,7 @@ use nixops4_core::engine::{ProviderFactory, nearest};
 use nixops4_core::evaluate::Evaluate;
 use nixops4_core::provider::document::{Contents, Document, DocumentKind};
 use nixops4_core::provider::{Failure, Provider};
-use nixops4_proto::evaluator::{ListProviders, ProviderLimits, ProviderProgram};
+use nixops4_proto::evaluator::{ListProviders, ProviderProgram, ProviderSettings};
 use nixops4_tfproto::discovery::SourceSpec;
 use serde_json::{Map, Value as Json};
 
@@ -39,7 +39,7 @@ pub async fn run(args: SchemaArgs, show_trace: bool) -> Result<Exit, CommandErro
         .open(
             &asked.named.name,
             &asked.program,
-            &ProviderLimits::default(),
+            &ProviderSettings::default(),
         )
         .await
         .map_err(failed)?;

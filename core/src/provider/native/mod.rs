@@ -38,7 +38,7 @@ use connection::{Answer, CallError};
 use convert::{beside, diagnostic, refusal, tree};
 use lifeline::Lifeline;
 use link::Link;
-use nixops4_proto::evaluator::{ProviderLimits, Timeouts};
+use nixops4_proto::evaluator::{ProviderSettings, Timeouts};
 use nixops4_proto::native::{
     Configure, DataSourceSpec, Describe, Described, Import, InputSpec, Method, OptionalOperation,
     Plan, Read, ReadData, ResourceTypeSpec, Validate, ValidateConfig, Validated, ValueType,
@@ -101,12 +101,12 @@ pub(super) enum Spec {
 impl NativeProvider {
     /// The provider that a program is. Starts nothing yet.
     pub fn new(program: NativeProgram) -> Arc<Self> {
-        Self::limited(program, &ProviderLimits::default())
+        Self::limited(program, &ProviderSettings::default())
     }
 
     /// The same, with limits to what is asked of it.
-    pub fn limited(mut program: NativeProgram, limits: &ProviderLimits) -> Arc<Self> {
-        let Timeouts { start, plan, apply } = limits.timeouts;
+    pub fn limited(mut program: NativeProgram, settings: &ProviderSettings) -> Arc<Self> {
+        let Timeouts { start, plan, apply } = settings.timeouts;
         if let Some(limit) = seconds(start) {
             program.hello_timeout = limit;
         }
@@ -120,7 +120,7 @@ impl NativeProvider {
             described: OnceCell::new(),
             more: Mutex::default(),
             secrets: Secrets::default(),
-            limiter: Limiter::new(limits),
+            limiter: Limiter::new(settings),
         })
     }
 

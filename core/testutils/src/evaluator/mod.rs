@@ -28,8 +28,8 @@ use nixops4_core::{AttrPath, MemberPath, OutputRef};
 use nixops4_proto::evaluator::{
     Component, ComponentKind, Composite, Configure, DescribeOperation, Eval, EvalError,
     ListOperations, ListProviders, Load, Locate, OperationDescription, OperationHead,
-    OperationsListed, Position, ProviderInstance, ProviderLimits, ProviderProgram, ProvidersListed,
-    Resource, ResourceOutputs, StateChoice, Subject, Walk, WalkItem,
+    OperationsListed, Position, ProviderInstance, ProviderProgram, ProviderSettings,
+    ProvidersListed, Resource, ResourceOutputs, StateChoice, Subject, Walk, WalkItem,
 };
 
 use parse::{Declared, Deployment, Expr};
@@ -366,7 +366,7 @@ impl View<'_> {
             },
             config: refs.tree(&config),
             refs: refs.table,
-            limits: ProviderLimits::default(),
+            settings: ProviderSettings::default(),
             position: None,
         }
     }

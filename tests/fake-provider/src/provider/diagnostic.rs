@@ -17,6 +17,15 @@ pub fn error(path: &[Json], summary: &str, detail: &str) -> v6::Diagnostic {
     }
 }
 
+/// A warning about nothing in particular.
+pub fn warning(summary: &str) -> v6::Diagnostic {
+    v6::Diagnostic {
+        severity: Severity::Warning.into(),
+        summary: summary.to_owned(),
+        ..v6::Diagnostic::default()
+    }
+}
+
 /// A complaint that the script wants.
 pub fn scripted(complaint: &Complaint) -> v6::Diagnostic {
     let severity = if complaint.warning {

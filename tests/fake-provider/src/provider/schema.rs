@@ -73,6 +73,11 @@ fn schema(version: i64, attributes: Vec<Attribute>, block_types: Vec<NestedBlock
     }
 }
 
+/// What may be told with every call.
+pub fn provider_meta() -> v6::Schema {
+    schema(0, vec![attribute("module", STRING, Optional)], Vec::new())
+}
+
 fn thing(version: i64, with_nested: bool) -> v6::Schema {
     let mut attributes = vec![
         attribute("id", STRING, Computed),
@@ -364,7 +369,7 @@ impl Provider {
                 },
             )]),
             diagnostics: Vec::new(),
-            provider_meta: None,
+            provider_meta: Some(provider_meta()),
             server_capabilities: Some(self.capabilities()),
         })
     }

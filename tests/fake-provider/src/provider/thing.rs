@@ -5,7 +5,7 @@ use nixops4_tfproto::cty::{Type, Value, json};
 use serde_json::{Value as Json, json};
 
 use super::store::Object;
-use super::{Answered, Provider, attribute, decode, diagnostic, encode, put, text};
+use super::{Answered, Provider, attribute, decode, diagnostic, encode, put, schema, text};
 
 /// What only the provider decides, besides the id.
 const COMPUTED: [&str; 2] = ["enabled", "note"];
@@ -133,6 +133,7 @@ impl Provider {
         }
         Ok(v6::plan_resource_change::Response {
             planned_state: encode(&ty, &planned)?,
+            diagnostics: told(request.provider_meta.as_ref())?,
             requires_replace,
             planned_private: match request.prior_private.is_empty() {
                 true => b"planned".to_vec(),
@@ -314,6 +315,18 @@ impl Provider {
         self.store.with(|world| world.objects.insert(id, object));
         Ok(value)
     }
+}
+
+/// Repeats what is told with a call beside what it is about.
+fn told(meta: Option<&v6::DynamicValue>) -> Answered<Vec<v6::Diagnostic>> {
+    let Some(meta) = meta else {
+        return Ok(Vec::new());
+    };
+    let meta = decode(&schema::implied(&schema::provider_meta()), Some(meta))?;
+    let module = text(&meta, "module").into_iter();
+    Ok(module
+        .map(|module| diagnostic::warning(&format!("planned for {module}")))
+        .collect())
 }
 
 fn plan_create(planned: &mut Value, config: &Value) {

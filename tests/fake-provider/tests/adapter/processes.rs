@@ -206,7 +206,7 @@ async fn a_connection_that_breaks_is_replaced_with_its_process() {
 async fn no_more_calls_run_at_once_than_may() {
     let fake = Fake::new(json!({ "rpcs": { "ReadResource": { "delay_ms": 100 } } }));
     let provider = TfProvider::new(PluginOptions {
-        limits: nixops4_proto::evaluator::ProviderLimits {
+        settings: nixops4_proto::evaluator::ProviderSettings {
             concurrency: Some(1),
             ..Default::default()
         },
