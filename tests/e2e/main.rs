@@ -13,6 +13,7 @@ mod flakes;
 mod functions;
 mod install;
 mod killed;
+mod libnix;
 mod limits;
 mod logs;
 mod main_job;

@@ -12,19 +12,24 @@ use nixops4_proto::evaluator::{
 use serde::Serialize;
 
 use crate::cancelling::Cancelling;
+use crate::engine::{Choice, Engine};
 use crate::error::{WireError, plain, protocol};
-use crate::session::Session;
 use crate::wire::{Body, Wire};
 
 /// Serves until there are no more requests, or nobody takes the answers.
 pub fn serve(
+    engine: Choice,
     requests: Receiver<String>,
     cancelling: Cancelling,
     out: impl Write + 'static,
 ) -> io::Result<()> {
     let wire = Rc::new(Wire::new(requests, out));
+    let session = match engine.start(wire.clone(), cancelling.flag()) {
+        Ok(session) => session,
+        Err(error) => return refuse(&wire, &error),
+    };
     let mut server = Server {
-        session: Session::new(wire.clone(), cancelling.flag()),
+        session,
         out: wire,
         cancelling,
     };
@@ -35,8 +40,19 @@ pub fn serve(
     Ok(())
 }
 
+/// Answers every request with the reason why there is nobody to answer it.
+fn refuse(wire: &Wire, error: &WireError) -> io::Result<()> {
+    while let Some(line) = wire.next() {
+        let request = serde_json::from_str::<Request>(&line);
+        wire.begin(request.map_or(0, |request| request.id));
+        wire.line(Body::<()>::Error(error))?;
+        wire.flush()?;
+    }
+    Ok(())
+}
+
 struct Server {
-    session: Session,
+    session: Box<dyn Engine>,
     out: Rc<Wire>,
     cancelling: Cancelling,
 }
@@ -53,7 +69,9 @@ impl Server {
         };
         self.out.begin(request.id);
         match request.method.as_str() {
-            Hello::NAME => self.answer(request, |_, hello: Hello| welcome(&hello)),
+            Hello::NAME => self.answer(request, |server, hello: Hello| {
+                welcome(&hello, &*server.session)
+            }),
             Configure::NAME => self.answer(request, |server, ask: Configure| {
                 server.session.configure(&ask).map(|()| Configured {})
             }),
@@ -107,7 +125,7 @@ impl Server {
     fn stream<M: Method>(
         &mut self,
         request: Request,
-        ask: impl FnOnce(&mut Session, M, &mut dyn FnMut(M::Item)) -> Result<M::Response, WireError>,
+        ask: impl FnOnce(&mut dyn Engine, M, &mut dyn FnMut(M::Item)) -> Result<M::Response, WireError>,
     ) -> io::Result<()> {
         let Server {
             session,
@@ -116,7 +134,7 @@ impl Server {
         } = self;
         let mut written = Ok(());
         let result = parse(request).and_then(|params| {
-            ask(session, params, &mut |item| {
+            ask(&mut **session, params, &mut |item| {
                 // What a cancelled evaluation still says of something is not what it is.
                 if written.is_ok() && !cancelling.is_asked() {
                     written = out.line(Body::Item(&item));
@@ -148,7 +166,7 @@ fn parse<M: Method>(request: Request) -> Result<M, WireError> {
         .map_err(|error| protocol(format!("parameters of `{}`: {error}", request.method)))
 }
 
-fn welcome(hello: &Hello) -> Result<Welcome, WireError> {
+fn welcome(hello: &Hello, engine: &dyn Engine) -> Result<Welcome, WireError> {
     if !hello.protocol_versions.contains(&PROTOCOL_VERSION) {
         return Err(protocol(format!(
             "this evaluator speaks version {PROTOCOL_VERSION} of the protocol only"
@@ -156,7 +174,7 @@ fn welcome(hello: &Hello) -> Result<Welcome, WireError> {
     }
     Ok(Welcome {
         protocol_version: PROTOCOL_VERSION,
-        evaluator: "nixops4-lang".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        evaluator: engine.name().to_owned(),
+        version: engine.version(),
     })
 }
