@@ -83,6 +83,27 @@ fn crates_depend_on_each_other_as_the_architecture_says() {
 }
 
 #[test]
+fn only_the_evaluator_links_nix_and_only_if_asked() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(workspace())
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let mut linking = BTreeSet::new();
+    for package in metadata["packages"].as_array().expect("packages") {
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let name = dependency["name"].as_str().expect("a name");
+            if name.starts_with("nix-bindings") {
+                assert_eq!(dependency["optional"], true, "{name}");
+                linking.insert(package["name"].as_str().expect("a name"));
+            }
+        }
+    }
+    assert_eq!(linking, BTreeSet::from(["nixops4-eval"]));
+}
+
+#[test]
 fn every_product_crate_is_in_the_architecture() {
     let known: BTreeSet<_> = ARROWS.iter().map(|(krate, _)| *krate).collect();
     let tools = |krate: &str| SUPPORT.contains(&krate) || is_below_tests(krate);

@@ -15,10 +15,24 @@ pub enum ColorChoice {
     Never,
 }
 
+/// What evaluates Nix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EvaluatorChoice {
+    /// NixOps4's own evaluator
+    #[default]
+    Native,
+    /// Nix itself, where `nixops4-eval` was built with it; knows less exactly what depends on what
+    Libnix,
+}
+
 /// How to evaluate Nix.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Evaluation")]
 pub struct EvaluationArgs {
+    /// What evaluates
+    #[arg(long, global = true, value_enum, default_value_t = EvaluatorChoice::Native)]
+    pub evaluator: EvaluatorChoice,
+
     /// How much memory evaluation may take: a number of bytes, or one with K, M or G
     #[arg(long, global = true, value_name = "SIZE", value_parser = size)]
     pub eval_max_memory: Option<u64>,

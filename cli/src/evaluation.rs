@@ -1,10 +1,11 @@
 //! How evaluators are to evaluate: from what was typed to the request that tells them.
 
+use std::ffi::OsString;
 use std::path::{Path, absolute};
 
 use nixops4_proto::evaluator::{Configure, SearchEntry};
 
-use crate::args::EvaluationArgs;
+use crate::args::{EvaluationArgs, EvaluatorChoice};
 use crate::command_error::CommandError;
 
 /// Reads what was typed; relative paths are relative to the current directory.
@@ -27,6 +28,14 @@ pub fn settings(args: &EvaluationArgs) -> Result<Configure, CommandError> {
         set(&mut settings, &option[0], &option[1])?;
     }
     Ok(settings)
+}
+
+/// The arguments of the evaluator's program: which of its engines is to evaluate.
+pub fn arguments(args: &EvaluationArgs) -> Vec<OsString> {
+    match args.evaluator {
+        EvaluatorChoice::Native => Vec::new(),
+        EvaluatorChoice::Libnix => ["--evaluator", "libnix"].map(OsString::from).into(),
+    }
 }
 
 /// `name=path`, or a path for all names.
@@ -76,6 +85,7 @@ mod tests {
     #[test]
     fn settings_are_those_of_nix() {
         let args = EvaluationArgs {
+            evaluator: EvaluatorChoice::Libnix,
             eval_max_memory: Some(1 << 20),
             eval_max_depth: 5,
             store: Some("none".into()),
@@ -84,6 +94,7 @@ mod tests {
                 .map(String::from)
                 .into(),
         };
+        assert_eq!(arguments(&args), ["--evaluator", "libnix"]);
         let settings = settings(&args).expect("settings");
         assert_eq!(settings.store.as_deref(), Some("none"));
         assert!(settings.abort_on_warn && !settings.pure);

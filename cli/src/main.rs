@@ -82,7 +82,10 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
 }
 
 async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
-    session::configure(evaluation::settings(&cli.evaluation)?);
+    session::configure(
+        evaluation::settings(&cli.evaluation)?,
+        evaluation::arguments(&cli.evaluation),
+    );
     let show_trace = cli.show_trace;
     match cli.command {
         Command::Eval(args) => commands::eval::run(args, show_trace).await,

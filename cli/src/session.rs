@@ -1,5 +1,6 @@
 //! A started evaluator with the deployment loaded.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,15 +26,15 @@ pub fn current_dir() -> Result<PathBuf, CommandError> {
 
 /// What was typed of how to evaluate. It holds for every evaluator of this process, whichever
 /// command starts it.
-static SETTINGS: OnceLock<Configure> = OnceLock::new();
+static SETTINGS: OnceLock<(Configure, Vec<OsString>)> = OnceLock::new();
 
 /// How long an evaluator may take to end what it does before it is ended itself.
 const PATIENCE: Duration = Duration::from_millis(40);
 
-/// Says how evaluators are to evaluate, before any is started.
-pub fn configure(settings: Configure) {
+/// Says how evaluators are to evaluate, and with which arguments they are started, before any is.
+pub fn configure(settings: Configure, arguments: Vec<OsString>) {
     // Set once, at the start of the program.
-    let _ = SETTINGS.set(settings);
+    let _ = SETTINGS.set((settings, arguments));
 }
 
 /// Waits for the evaluator, and ends what it does when the user presses Ctrl-C.
@@ -70,12 +71,15 @@ pub async fn evaluator(
 ) -> Result<EvaluatorProcess, CommandError> {
     let program = EvaluatorProgram {
         program: Program::Evaluator.path(),
-        args: Vec::new(),
+        args: SETTINGS
+            .get()
+            .map(|(_, args)| args.clone())
+            .unwrap_or_default(),
         traces: Traces::to(|text| anstream::eprintln!("{text}")),
     };
     let functions = Arc::new(ProviderFunctions::new(providers));
     let evaluator = EvaluatorProcess::start(&program, Some(functions)).await?;
-    if let Some(settings) = SETTINGS.get() {
+    if let Some((settings, _)) = SETTINGS.get() {
         evaluator.configure(settings.clone()).await?;
     }
     Ok(evaluator)

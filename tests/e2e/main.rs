@@ -15,6 +15,7 @@ mod flakes;
 mod functions;
 mod install;
 mod killed;
+mod libnix;
 mod lifecycle;
 mod limits;
 mod logs;

@@ -62,6 +62,48 @@ pub fn mount(evaluator: &mut Evaluator) {
     evaluator.embed_files(Path::new(ROOT), FILES.iter().copied());
 }
 
+/// Writes the files to a folder, for an engine that reads files only from there. The folder is named
+/// after what is in it, and is kept.
+#[cfg(feature = "libnix")]
+pub fn unpack() -> std::io::Result<std::path::PathBuf> {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    let mut hasher = DefaultHasher::new();
+    FILES.hash(&mut hasher);
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(std::path::PathBuf::from)
+        .or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")))
+        .unwrap_or_else(std::env::temp_dir);
+    let parent = cache.join("nixops4").join("library");
+    let folder = parent.join(format!(
+        "{}-{:016x}",
+        env!("CARGO_PKG_VERSION"),
+        hasher.finish()
+    ));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    std::fs::create_dir_all(&parent)?;
+    let made = tempfile::tempdir_in(&parent)?;
+    for (name, text) in FILES {
+        let file = made.path().join(name);
+        if let Some(dir) = file.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        std::fs::write(file, text)?;
+    }
+    match std::fs::rename(made.path(), &folder) {
+        // Another process was faster.
+        Err(_) if folder.is_dir() => Ok(folder),
+        Err(error) => Err(error),
+        Ok(()) => {
+            // Nothing is left to be removed under the old name.
+            let _ = made.keep();
+            Ok(folder)
+        }
+    }
+}
+
 /// How messages write a path: without the slash that keeps the library apart from real files.
 pub fn display(path: &Path) -> String {
     let text = path.display().to_string();

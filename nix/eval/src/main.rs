@@ -5,15 +5,20 @@
 //!              └──a cancellation──► flag ──────────┘
 //! ```
 //!
+//! `--evaluator libnix` has Nix itself evaluate instead, where this program was built with it.
+//!
 //! Standard output carries the protocol of `nixops4_proto::evaluator` and nothing else. Nothing is
 //! kept between two processes.
 
 mod builtins;
 mod cancelling;
+mod engine;
 mod error;
 mod eval_method;
 mod flakes;
 mod functions;
+#[cfg(feature = "libnix")]
+mod libnix;
 mod library;
 mod locate;
 mod operation;
@@ -48,6 +53,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     leave_interrupts_to_the_asker();
+    let engine = match engine(std::env::args().skip(1)) {
+        Ok(engine) => engine,
+        Err(message) => {
+            eprintln!("nixops4-eval: {message}");
+            return ExitCode::FAILURE;
+        }
+    };
     let (lines, requests) = mpsc::channel();
     let cancelling = Cancelling::default();
     let own = cancelling.clone();
@@ -55,7 +67,7 @@ fn main() -> ExitCode {
         .name("evaluation".into())
         .stack_size(STACK)
         .spawn(move || {
-            let result = serve::serve(requests, own, io::stdout());
+            let result = serve::serve(engine, requests, own, io::stdout());
             // Leaving at once spares taking apart a heap that nobody needs any more.
             leave(result);
         });
@@ -90,6 +102,15 @@ fn leave_interrupts_to_the_asker() {
     let handler = nothing as extern "C" fn(libc::c_int) as libc::sighandler_t;
     // SAFETY: the handler does nothing, so there is nothing that it may not do.
     unsafe { libc::signal(libc::SIGINT, handler) };
+}
+
+/// The engine that the arguments name.
+fn engine(mut args: impl Iterator<Item = String>) -> Result<engine::Choice, String> {
+    match (args.next().as_deref(), args.next()) {
+        (None, None) => Ok(engine::Choice::default()),
+        (Some("--evaluator"), Some(name)) if args.next().is_none() => name.parse(),
+        _ => Err("the arguments are --version, or --evaluator and its name".to_owned()),
+    }
 }
 
 fn leave(result: io::Result<()>) -> ! {

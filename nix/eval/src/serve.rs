@@ -13,19 +13,25 @@ use nixops4_proto::evaluator::{
 use serde::Serialize;
 
 use crate::cancelling::Cancelling;
+use crate::engine::{Choice, Engine};
 use crate::error::{WireError, plain, protocol};
 use crate::session::Session;
 use crate::wire::{Body, Wire};
 
 /// Serves until there are no more requests, or nobody takes the answers.
 pub fn serve(
+    engine: Choice,
     requests: Receiver<String>,
     cancelling: Cancelling,
     out: impl Write + 'static,
 ) -> io::Result<()> {
     let wire = Rc::new(Wire::new(requests, out));
+    let session = match engine.start(wire.clone(), cancelling.flag()) {
+        Ok(session) => session,
+        Err(error) => return refuse(&wire, &error),
+    };
     let mut server = Server {
-        session: Session::new(wire.clone(), cancelling.flag()),
+        session,
         out: wire,
         cancelling,
     };
@@ -36,8 +42,19 @@ pub fn serve(
     Ok(())
 }
 
+/// Answers every request with the reason why there is nobody to answer it.
+fn refuse(wire: &Wire, error: &WireError) -> io::Result<()> {
+    while let Some(line) = wire.next() {
+        let request = serde_json::from_str::<Request>(&line);
+        wire.begin(request.map_or(0, |request| request.id));
+        wire.line(Body::<()>::Error(error))?;
+        wire.flush()?;
+    }
+    Ok(())
+}
+
 struct Server {
-    session: Session,
+    session: Box<dyn Engine>,
     out: Rc<Wire>,
     cancelling: Cancelling,
 }
@@ -54,7 +71,9 @@ impl Server {
         };
         self.out.begin(request.id);
         match request.method.as_str() {
-            Hello::NAME => self.answer(request, |_, hello: Hello| welcome(&hello)),
+            Hello::NAME => self.answer(request, |server, hello: Hello| {
+                welcome(&hello, &*server.session)
+            }),
             Configure::NAME => self.answer(request, |server, ask: Configure| {
                 server.session.configure(&ask).map(|()| Configured {})
             }),
@@ -96,28 +115,39 @@ impl Server {
     fn prompt(&mut self, request: Request) -> io::Result<()> {
         match request.method.as_str() {
             OpenScope::NAME => self.answer(request, |server, ask: OpenScope| {
-                server.session.open_scope(&ask)
+                server.at_prompt()?.open_scope(&ask)
             }),
             ExtendScope::NAME => self.answer(request, |server, ask: ExtendScope| {
-                server.session.extend_scope(&ask)
+                server.at_prompt()?.extend_scope(&ask)
             }),
             CheckInput::NAME => self.answer(request, |server, ask: CheckInput| {
-                Ok(server.session.check_input(&ask.text))
+                Ok(server.at_prompt()?.check_input(&ask.text))
             }),
             EnterInput::NAME => self.answer(request, |server, ask: EnterInput| {
-                server.session.enter(&ask)
+                server.at_prompt()?.enter(&ask)
             }),
             ListDependencies::NAME => self.answer(request, |server, ask: ListDependencies| {
-                server.session.dependencies(&ask)
+                server.at_prompt()?.dependencies(&ask)
             }),
             CompleteInput::NAME => self.answer(request, |server, ask: CompleteInput| {
-                Ok(server.session.complete(&ask))
+                Ok(server.at_prompt()?.complete(&ask))
             }),
             other => {
                 let error = protocol(format!("there is no method `{other}`"));
                 self.finish(Err::<(), _>(error))
             }
         }
+    }
+
+    fn at_prompt(&mut self) -> Result<&mut Session, WireError> {
+        let name = self.session.name();
+        self.session.at_prompt().ok_or_else(|| {
+            let mut error = plain("evaluator", format!("{name} does not serve a prompt"));
+            error
+                .hints
+                .push("take the native evaluator for that".to_owned());
+            error
+        })
     }
 
     fn answer<M: Method>(
@@ -133,7 +163,7 @@ impl Server {
     fn stream<M: Method>(
         &mut self,
         request: Request,
-        ask: impl FnOnce(&mut Session, M, &mut dyn FnMut(M::Item)) -> Result<M::Response, WireError>,
+        ask: impl FnOnce(&mut dyn Engine, M, &mut dyn FnMut(M::Item)) -> Result<M::Response, WireError>,
     ) -> io::Result<()> {
         let Server {
             session,
@@ -142,7 +172,7 @@ impl Server {
         } = self;
         let mut written = Ok(());
         let result = parse(request).and_then(|params| {
-            ask(session, params, &mut |item| {
+            ask(&mut **session, params, &mut |item| {
                 // What a cancelled evaluation still says of something is not what it is.
                 if written.is_ok() && !cancelling.is_asked() {
                     written = out.line(Body::Item(&item));
@@ -174,7 +204,7 @@ fn parse<M: Method>(request: Request) -> Result<M, WireError> {
         .map_err(|error| protocol(format!("parameters of `{}`: {error}", request.method)))
 }
 
-fn welcome(hello: &Hello) -> Result<Welcome, WireError> {
+fn welcome(hello: &Hello, engine: &dyn Engine) -> Result<Welcome, WireError> {
     if !hello.protocol_versions.contains(&PROTOCOL_VERSION) {
         return Err(protocol(format!(
             "this evaluator speaks version {PROTOCOL_VERSION} of the protocol only"
@@ -182,7 +212,7 @@ fn welcome(hello: &Hello) -> Result<Welcome, WireError> {
     }
     Ok(Welcome {
         protocol_version: PROTOCOL_VERSION,
-        evaluator: "nixops4-lang".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        evaluator: engine.name().to_owned(),
+        version: engine.version(),
     })
 }

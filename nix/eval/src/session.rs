@@ -25,7 +25,7 @@ use crate::wire::Wire;
 pub const TEXT_NAME: &str = "nixops4";
 
 /// How a file becomes the root component.
-const LOAD_FILE: &str = "(import modules { }).load {
+pub(crate) const LOAD_FILE: &str = "(import modules { }).load {
   root = import file;
   inherit file;
   outputsOf = builtins.nixops4Outputs;
@@ -33,7 +33,7 @@ const LOAD_FILE: &str = "(import modules { }).load {
 }";
 
 /// How an output of a flake becomes the root component. A flake that brings nixpkgs has its lib.
-const LOAD_FLAKE: &str = "let
+pub(crate) const LOAD_FLAKE: &str = "let
   own = builtins.tryEval (flake.inputs.nixpkgs.lib or flake.inputs.nixpkgs-lib.lib or null);
   names = builtins.filter builtins.isString (builtins.split \"[.]\" attr);
   find = value: names:
@@ -225,7 +225,7 @@ impl From<EvalError> for ComponentError {
 }
 
 /// The flake that deployments know as `nixops4`, which comes with this program.
-const OWN_FLAKE: &str = "import (modules + \"/outputs.nix\") // {
+pub(crate) const OWN_FLAKE: &str = "import (modules + \"/outputs.nix\") // {
   _type = \"flake\";
   inputs = { };
   outPath = toString (modules + \"/..\");

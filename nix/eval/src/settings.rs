@@ -1,6 +1,6 @@
 //! How to evaluate: from what was asked and the environment to the evaluator's options.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nixops4_lang::Options;
 use nixops4_proto::evaluator::Configure;
@@ -16,7 +16,7 @@ pub fn options(ask: &Configure) -> Options {
         .max_memory
         .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     Options {
-        search_path: search_path(ask),
+        search_path: search_path(ask, Path::new(library::ROOT)),
         max_call_depth: ask.max_depth.unwrap_or(MAX_CALL_DEPTH),
         max_memory: memory,
         pure: ask.pure,
@@ -40,8 +40,8 @@ fn abort_on_warn() -> bool {
     value.is_ok_and(|value| matches!(value.as_str(), "1" | "yes" | "true"))
 }
 
-/// What was asked for, `NIX_PATH`, and `<nixops4/lib>` for the shipped library.
-fn search_path(ask: &Configure) -> Vec<(String, PathBuf)> {
+/// What was asked for, `NIX_PATH`, and `<nixops4/lib>` for the shipped library, which is in `library`.
+pub fn search_path(ask: &Configure, library: &Path) -> Vec<(String, PathBuf)> {
     let asked = ask.search_path.iter();
     let asked = asked.map(|entry| (entry.prefix.clone(), entry.path.clone()));
     let variable = std::env::var("NIX_PATH").unwrap_or_default();
@@ -50,6 +50,6 @@ fn search_path(ask: &Configure) -> Vec<(String, PathBuf)> {
         .filter(|entry| !entry.is_empty())
         .map(|entry| entry.split_once('=').unwrap_or(("", entry)))
         .map(|(prefix, path)| (prefix.to_owned(), PathBuf::from(path)));
-    let own = ("nixops4".to_owned(), PathBuf::from(library::ROOT));
+    let own = ("nixops4".to_owned(), library.to_owned());
     asked.chain(entries).chain(std::iter::once(own)).collect()
 }

@@ -36,7 +36,8 @@ impl Refs {
         indexes
     }
 
-    fn add(&mut self, output: OutputRef) -> u32 {
+    /// The index of an output.
+    pub fn add(&mut self, output: OutputRef) -> u32 {
         if let Some(index) = self.index.get(&output) {
             return *index;
         }
@@ -201,7 +202,8 @@ fn a_member() -> EvalError {
         .hint("use one of its outputs: members.<name>.outputs.<output>")
 }
 
-fn mark_names(marks: Marks) -> Vec<&'static str> {
+/// The marks as trees write them.
+pub fn mark_names(marks: Marks) -> Vec<&'static str> {
     let all = [(Marks::SENSITIVE, SENSITIVE), (Marks::EPHEMERAL, EPHEMERAL)];
     all.into_iter()
         .filter(|(mark, _)| marks.contains(*mark))

@@ -7,7 +7,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::Evaluator;
+use support::{Evaluator, passes_over};
+
+/// Why nothing here can be done with Nix.
+const NO_FUNCTIONS: &str = "functions of providers are called by NixOps4's evaluator only";
 
 const ROOT: &str = r#"{ members, providers, ... }: {
   providers.p = { source = "a/p"; };
@@ -35,6 +38,9 @@ fn walk(id: u64, path: &str) -> String {
 
 #[test]
 fn a_call_comes_in_the_midst_of_an_answer_and_later_requests_wait() {
+    if passes_over(NO_FUNCTIONS) {
+        return;
+    }
     let mut evaluator = Evaluator::load(ROOT);
     // All are on their way before the first call is answered.
     evaluator.send(&walk(10, "a"));
@@ -89,6 +95,9 @@ fn a_call_comes_in_the_midst_of_an_answer_and_later_requests_wait() {
 
 #[test]
 fn complaints_have_a_place() {
+    if passes_over(NO_FUNCTIONS) {
+        return;
+    }
     let mut evaluator = Evaluator::load(ROOT);
     evaluator.send(&walk(10, "a"));
     evaluator.call();
@@ -106,6 +115,9 @@ fn complaints_have_a_place() {
 
 #[test]
 fn the_end_of_input_ends_a_call_that_nobody_answers() {
+    if passes_over(NO_FUNCTIONS) {
+        return;
+    }
     let mut evaluator = Evaluator::load(ROOT);
     evaluator.send(&walk(10, "a"));
     evaluator.call();

@@ -69,7 +69,7 @@ mod taint;
 mod tests;
 mod value;
 
-pub use builtins::Builtin;
+pub use builtins::{Builtin, CALL_FLAKE};
 pub use error::{Doing, ErrorKind, EvalError, Frame};
 pub use evaluator::{Evaluator, Options};
 pub use external::{AttrPath, ExternalKind, ExternalValue, PathStep};

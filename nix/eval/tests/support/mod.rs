@@ -1,4 +1,8 @@
 //! Runs the evaluator process on a deployment and talks to it in JSON lines.
+//!
+//! The tests hold for every engine; `NIXOPS4_TEST_EVALUATOR` names the one that they are run with.
+//! Nix knows less of what depends on what: there a value may be said to depend on more outputs than
+//! it does, and be marked where something beside it is. [`assert_known`] expects no more than that.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -36,6 +40,7 @@ impl Evaluator {
         }
         let cache = tempfile::tempdir().expect("folder");
         let mut child = Command::new(env!("CARGO_BIN_EXE_nixops4-eval"))
+            .args(["--evaluator", engine()])
             .env_remove("NIX_PATH")
             .env("XDG_CACHE_HOME", cache.path())
             .stdin(Stdio::piped())
@@ -124,14 +129,14 @@ impl Evaluator {
             answers.read_line(&mut line).expect("a line");
             let mut reply: Value = serde_json::from_str(&line).expect("JSON");
             if let Some(item) = reply.get_mut("item") {
-                items.push(item.take());
+                items.push(engine_independent(item.take()));
             } else if reply.get("trace").is_some() {
                 // What is said on the way is no part of the answer.
             } else if let Some(error) = reply.get_mut("error") {
                 let end = Err(error.take());
                 return Answer { items, end };
             } else {
-                let end = Ok(reply["result"].take());
+                let end = Ok(engine_independent(reply["result"].take()));
                 return Answer { items, end };
             }
         }
@@ -198,6 +203,98 @@ impl Drop for Evaluator {
         drop(self.requests.take());
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+fn engine() -> &'static str {
+    match std::env::var("NIXOPS4_TEST_EVALUATOR").as_deref() {
+        Ok("libnix") => "libnix",
+        Ok("native") | Err(_) => "native",
+        Ok(other) => panic!("there is no evaluator {other} to test"),
+    }
+}
+
+/// Whether Nix itself evaluates.
+pub fn is_libnix() -> bool {
+    engine() == "libnix"
+}
+
+/// Whether a test is to be passed over because Nix cannot do what it is about; says so.
+pub fn passes_over(reason: &str) -> bool {
+    if is_libnix() {
+        eprintln!("SKIPPED with libnix: {reason}");
+    }
+    is_libnix()
+}
+
+/// Sets and lists as they are. Nix says of them too that they depend on everything.
+fn engine_independent(value: Value) -> Value {
+    match value {
+        Value::Object(mut fields) => {
+            let inside = fields.get("value");
+            if is_libnix()
+                && fields.get("$").is_some_and(|kind| kind == "known")
+                && inside.is_some_and(|inside| inside.is_object() || inside.is_array())
+            {
+                return engine_independent(fields["value"].take());
+            }
+            let fields = fields.into_iter();
+            fields
+                .map(|(name, field)| (name, engine_independent(field)))
+                .collect()
+        }
+        Value::Array(items) => items.into_iter().map(engine_independent).collect(),
+        other => other,
+    }
+}
+
+/// A tree with nothing but its values; what is unknown is `"?"`.
+pub fn bare(tree: &Value) -> Value {
+    match tree {
+        Value::Object(fields) => match fields.get("$").and_then(Value::as_str) {
+            Some("unknown") => "?".into(),
+            Some("known") => bare(&fields["value"]),
+            _ => {
+                let fields = fields.iter();
+                fields
+                    .map(|(name, field)| (name.clone(), bare(field)))
+                    .collect()
+            }
+        },
+        Value::Array(items) => items.iter().map(bare).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The outputs that a node of a message says it depends on, as `member.name`.
+pub fn provenance(message: &Value, node: &Value) -> Vec<String> {
+    let from = node["from"].as_array().cloned().unwrap_or_default();
+    let refs = from.iter().map(|index| {
+        let index = index.as_u64().expect("an index") as usize;
+        let output = &message["refs"][index];
+        let mut words = vec![output["member"].as_str().expect("a member").to_owned()];
+        let path = output["path"].as_array().into_iter().flatten();
+        words.extend(path.map(|step| step.as_str().map_or(step.to_string(), str::to_owned)));
+        words.join(".")
+    });
+    refs.collect()
+}
+
+/// Checks a leaf of the inputs of a component: its value, and that it depends on `outputs` — on
+/// these alone, where the engine knows.
+pub fn assert_known(component: &Value, input: &str, value: impl Into<Value>, outputs: &[&str]) {
+    let leaf = &component["inputs"][input];
+    assert_eq!(bare(leaf), value.into(), "{component}");
+    let told = provenance(component, leaf);
+    if is_libnix() {
+        for output in outputs {
+            assert!(
+                told.iter().any(|told| told == output),
+                "{output}: {component}"
+            );
+        }
+    } else {
+        assert_eq!(told, outputs, "{component}");
     }
 }
 

@@ -19,8 +19,8 @@ pub(super) const TABLE: &Table = &[
     Builtin::new("flakeRefToString", 1, 1, flake_ref_to_string),
 ];
 
-/// The function from a lock to outputs.
-const CALL_FLAKE: &str = include_str!("call-flake.nix");
+/// The function that gives the outputs of a locked flake; its arguments are described in it.
+pub const CALL_FLAKE: &str = include_str!("call-flake.nix");
 
 /// Fetches what a node of a lock says.
 const FETCH_LOCKED: &Builtin = &Builtin::new("fetchLocked", 1, 1, |evaluator, args| {

@@ -25,6 +25,7 @@ mod types;
 mod versions;
 mod xml;
 
+pub use flakes::CALL_FLAKE;
 pub(crate) use objects::Source;
 
 use crate::{
