@@ -99,7 +99,7 @@ fn sort(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         let result = evaluator.apply(&function, &[a.clone(), b.clone()])?;
         evaluator.bool_of(&result)
     };
-    let sorted = merge_sort(evaluator, list.to_vec(), &mut less)?;
+    let sorted = merge_sort(evaluator, list.to_vec(), &|_| false, &mut less)?;
     Ok(Value::list(sorted))
 }
 
@@ -121,40 +121,54 @@ fn sort_plain(evaluator: &mut Evaluator, list: &List) -> Eval<Option<Vec<Value>>
     for item in list.iter() {
         forced.push((evaluator.force(item)?, item.clone()));
     }
-    if forced
-        .iter()
-        .all(|(value, _)| matches!(value, Value::String(_)))
+    let all = |is: fn(&Value) -> bool| forced.iter().all(|(value, _)| is(value));
+    if !all(|value| matches!(value, Value::String(_)))
+        && !all(|value| matches!(value, Value::Int(_)))
     {
-        forced.sort_by(|(a, _), (b, _)| match (a, b) {
-            (Value::String(a), Value::String(b)) => a.as_bytes().cmp(b.as_bytes()),
-            _ => std::cmp::Ordering::Equal,
-        });
-    } else if forced
-        .iter()
-        .all(|(value, _)| matches!(value, Value::Int(_)))
-    {
-        forced.sort_by_key(|(value, _)| if let Value::Int(int) = value { *int } else { 0 });
-    } else {
         return Ok(None);
     }
-    Ok(Some(forced.into_iter().map(|(_, item)| item).collect()))
+    let order = |(a, _): &(Value, Value), (b, _): &(Value, Value)| match (a, b) {
+        (Value::String(a), Value::String(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        _ => std::cmp::Ordering::Equal,
+    };
+    let sorted = merge_sort(
+        evaluator,
+        forced,
+        &|items| {
+            let at_once = items.len() <= SORTED_AT_ONCE;
+            if at_once {
+                items.sort_by(order);
+            }
+            at_once
+        },
+        &mut |evaluator, a, b| {
+            evaluator.step()?;
+            Ok(order(a, b).is_lt())
+        },
+    )?;
+    Ok(Some(sorted.into_iter().map(|(_, item)| item).collect()))
 }
 
-type Less<'a> = dyn FnMut(&mut Evaluator, &Value, &Value) -> Eval<bool> + 'a;
+/// How many strings or integers are sorted without a look at whether the evaluation is cancelled.
+const SORTED_AT_ONCE: usize = 1 << 17;
+
+type Less<'a, T> = dyn FnMut(&mut Evaluator, &T, &T) -> Eval<bool> + 'a;
 
 /// Stable, and sane whatever the comparison says: it may fail, or be no order at all, which the
-/// standard library's sort answers with a panic.
-fn merge_sort(
+/// standard library's sort answers with a panic. `short` sorts what it takes for short enough.
+fn merge_sort<T>(
     evaluator: &mut Evaluator,
-    mut items: Vec<Value>,
-    less: &mut Less<'_>,
-) -> Eval<Vec<Value>> {
-    if items.len() < 2 {
+    mut items: Vec<T>,
+    short: &dyn Fn(&mut Vec<T>) -> bool,
+    less: &mut Less<'_, T>,
+) -> Eval<Vec<T>> {
+    if items.len() < 2 || short(&mut items) {
         return Ok(items);
     }
     let right = items.split_off(items.len() / 2);
-    let left = merge_sort(evaluator, items, less)?;
-    let right = merge_sort(evaluator, right, less)?;
+    let left = merge_sort(evaluator, items, short, less)?;
+    let right = merge_sort(evaluator, right, short, less)?;
     if let (Some(last), Some(first)) = (left.last(), right.first())
         && !less(evaluator, first, last)?
     {

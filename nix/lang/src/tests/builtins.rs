@@ -15,6 +15,13 @@ fn lists() {
         ("builtins.foldl' (a: x: a ++ [ x ]) [ ] [ 1 2 ]", "[ 1 2 ]"),
         ("builtins.foldl' (a: x: x) (throw \"never\") [ 1 ]", "1"),
         ("builtins.sort builtins.lessThan [ 3 1 2 ]", "[ 1 2 3 ]"),
+        // More than are sorted at once.
+        (
+            "let mod = n: n * 7919 - (n * 7919 / 150001) * 150001;
+                 sorted = builtins.sort (a: b: a < b) (builtins.genList mod 150001);
+             in sorted == builtins.genList (n: n) 150001",
+            "true",
+        ),
         (
             "map (x: x.v) (builtins.sort (a: b: a.k < b.k) \
              [ { k = 1; v = 1; } { k = 0; v = 2; } { k = 1; v = 3; } { k = 0; v = 4; } ])",
