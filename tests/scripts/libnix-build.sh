@@ -32,8 +32,8 @@ apt_dir=$cache/apt
 mkdir -p "$apt_dir/lists/partial" "$apt_dir/archives/partial"
 # The archive that this machine uses anyway.
 uri=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | sed -n '/\/debian\/$/{p;q}' || true)
-printf 'deb %s %s main\ndeb-src %s %s main\n' \
-  "${uri:=http://deb.debian.org/debian}" "$suite" "$uri" "$suite" >"$apt_dir/sources.list"
+[ -n "$uri" ] || give_up "apt-get knows no archive of Debian to take the sources of Nix from"
+printf 'deb %s %s main\ndeb-src %s %s main\n' "$uri" "$suite" "$uri" "$suite" >"$apt_dir/sources.list"
 cat >"$apt_dir/apt.conf" <<CONF
 Dir::Etc::sourcelist "$apt_dir/sources.list";
 Dir::Etc::sourceparts "/dev/null";
@@ -50,7 +50,7 @@ if [ ! -s "$version_file" ] || [ ! -e "$(prefix_of "$(cat "$version_file")")/don
   say "The sources of Nix that Debian has"
   from_suite apt-get update --quiet=2 || give_up "Debian's archive cannot be reached"
   version=$(APT_CONFIG=$apt_dir/apt.conf apt-cache showsrc --only-source nix |
-    sed -n 's/^Version: //p' | sort --version-sort | tail -n 1)
+    sed -n 's/^Version: //p' | sort --version-sort | tail -n 1) || true
   [ -n "$version" ] || give_up "Debian $suite has no source package nix"
   echo "$version" >"$version_file"
 fi
