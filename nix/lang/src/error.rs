@@ -126,6 +126,11 @@ impl EvalError {
         })
     }
 
+    /// Somebody has asked to stop.
+    pub fn cancelled() -> EvalError {
+        EvalError::new(ErrorKind::Cancelled, "evaluation was cancelled")
+    }
+
     /// A value of a wrong type.
     pub fn type_error(message: impl Into<String>) -> EvalError {
         EvalError::new(ErrorKind::Type, message)

@@ -366,10 +366,7 @@ impl Evaluator {
     fn check_cancelled(&mut self) -> Result<(), EvalError> {
         self.steps = STEPS_BETWEEN_CHECKS;
         if self.cancel.load(Ordering::Relaxed) {
-            return Err(EvalError::new(
-                ErrorKind::Cancelled,
-                "evaluation was cancelled",
-            ));
+            return Err(EvalError::cancelled());
         }
         self.check_room(0)
     }

@@ -99,8 +99,7 @@ impl Printer<'_> {
 
     fn known(&mut self, value: &Value, depth: usize) -> Result<(), EvalError> {
         if self.evaluator.is_cancelled() {
-            let message = "evaluation was cancelled";
-            return Err(EvalError::new(ErrorKind::Cancelled, message));
+            return Err(EvalError::cancelled());
         }
         if depth > MAX_DEPTH {
             let message = format!("the value is nested more than {MAX_DEPTH} levels deep");

@@ -1,11 +1,13 @@
 //! Regular expressions.
 
+use std::sync::atomic::Ordering;
+
 use super::{Builtin, Table};
 use crate::{
     error::{ErrorKind, EvalError},
     eval::Eval,
     evaluator::Evaluator,
-    pure::regex::Match,
+    pure::regex::{Match, Stopped},
     value::{Str, Value},
 };
 
@@ -39,13 +41,17 @@ impl Evaluator {
 
 fn whole_match(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let (regex, text) = evaluator.pattern_and_text(args)?;
-    let hit = regex.match_whole(text.as_bytes());
+    let flag = evaluator.cancel_flag();
+    let hit = regex.match_whole(text.as_bytes(), &|| flag.load(Ordering::Relaxed));
+    let hit = hit.map_err(|Stopped| EvalError::cancelled())?;
     Ok(hit.map_or(Value::Null, |hit| groups(&hit, text.as_bytes())))
 }
 
 fn split(evaluator: &mut Evaluator, args: &[Value]) -> Eval {
     let (regex, text) = evaluator.pattern_and_text(args)?;
-    let hits = regex.find_all(text.as_bytes());
+    let flag = evaluator.cancel_flag();
+    let hits = regex.find_all(text.as_bytes(), &|| flag.load(Ordering::Relaxed));
+    let hits = hits.map_err(|Stopped| EvalError::cancelled())?;
     if hits.is_empty() {
         // The only way for the context to survive.
         return Ok(Value::list(vec![Value::String(text)]));

@@ -3,24 +3,35 @@
 
 use std::collections::HashMap;
 
-use super::Match;
 use super::program::{Address, Instruction, Program};
+use super::{Match, Stop, Stopped};
 
 const UNSET: usize = usize::MAX;
 
+/// How many frames are dealt with, and bytes looked at, between two looks at whether to go on.
+const STEPS_BETWEEN_LOOKS: usize = 1 << 14;
+
 /// Matches the whole text.
-pub(super) fn match_whole(program: &Program, text: &[u8]) -> Option<Match> {
-    let mut machine = Machine::new(program, text);
+pub(super) fn match_whole(
+    program: &Program,
+    text: &[u8],
+    stop: Stop<'_>,
+) -> Result<Option<Match>, Stopped> {
+    let mut machine = Machine::new(program, text, stop);
     machine.whole = true;
-    machine.attempt(0).then(|| machine.take_match(0))
+    Ok(machine.attempt(0)?.then(|| machine.take_match(0)))
 }
 
 /// All matches, each search going on where the last match ended.
-pub(super) fn find_all(program: &Program, text: &[u8]) -> Vec<Match> {
-    let mut machine = Machine::new(program, text);
+pub(super) fn find_all(
+    program: &Program,
+    text: &[u8],
+    stop: Stop<'_>,
+) -> Result<Vec<Match>, Stopped> {
+    let mut machine = Machine::new(program, text, stop);
     let mut found = Vec::new();
     let mut from = 0;
-    while let Some(hit) = machine.search(from) {
+    while let Some(hit) = machine.search(from)? {
         from = hit.range.end;
         let empty = hit.range.is_empty();
         found.push(hit);
@@ -31,9 +42,9 @@ pub(super) fn find_all(program: &Program, text: &[u8]) -> Vec<Match> {
         if from == text.len() {
             break;
         }
-        let mut anchored = Machine::new(program, text);
+        let mut anchored = Machine::new(program, text, stop);
         anchored.not_empty_at = Some(from);
-        if anchored.attempt(from) {
+        if anchored.attempt(from)? {
             let hit = anchored.take_match(from);
             from = hit.range.end;
             found.push(hit);
@@ -41,7 +52,7 @@ pub(super) fn find_all(program: &Program, text: &[u8]) -> Vec<Match> {
             from += 1;
         }
     }
-    found
+    Ok(found)
 }
 
 /// A branching instruction at a position, with the passes of counted loops there.
@@ -94,10 +105,13 @@ struct Machine<'a> {
     slots: Vec<usize>,
     best: Vec<usize>,
     best_end: Option<usize>,
+    stop: Stop<'a>,
+    /// Until the next look at whether to go on.
+    steps: usize,
 }
 
 impl<'a> Machine<'a> {
-    fn new(program: &'a Program, text: &'a [u8]) -> Self {
+    fn new(program: &'a Program, text: &'a [u8], stop: Stop<'a>) -> Self {
         Self {
             program,
             text,
@@ -108,23 +122,40 @@ impl<'a> Machine<'a> {
             slots: vec![UNSET; 2 * program.groups],
             best: Vec::new(),
             best_end: None,
+            stop,
+            steps: STEPS_BETWEEN_LOOKS,
+        }
+    }
+
+    /// Counts what was done, and now and then looks whether to go on.
+    fn step(&mut self, count: usize) -> Result<(), Stopped> {
+        self.steps = self.steps.saturating_sub(count);
+        if self.steps > 0 {
+            return Ok(());
+        }
+        self.steps = STEPS_BETWEEN_LOOKS;
+        match (self.stop)() {
+            true => Err(Stopped),
+            false => Ok(()),
         }
     }
 
     /// The leftmost match from `from` on.
-    fn search(&mut self, from: usize) -> Option<Match> {
+    fn search(&mut self, from: usize) -> Result<Option<Match>, Stopped> {
         let mut start = from;
         loop {
             if let Some(first) = &self.program.first {
-                start += self.text[start..]
-                    .iter()
-                    .position(|byte| first.contains(*byte))?;
+                let mut rest = self.text[start..].iter();
+                match rest.position(|byte| first.contains(*byte)) {
+                    Some(skipped) => start += skipped,
+                    None => return Ok(None),
+                }
             }
-            if self.attempt(start) {
-                return Some(self.take_match(start));
+            if self.attempt(start)? {
+                return Ok(Some(self.take_match(start)));
             }
             if start == self.text.len() {
-                return None;
+                return Ok(None);
             }
             start += 1;
         }
@@ -143,28 +174,29 @@ impl<'a> Machine<'a> {
     }
 
     /// Tries to match at `start`; the outcome is in `best` and `best_end`.
-    fn attempt(&mut self, start: usize) -> bool {
+    fn attempt(&mut self, start: usize) -> Result<bool, Stopped> {
         self.memo.forget_successes();
         self.slots.fill(UNSET);
         self.stack.clear();
         self.best_end = None;
         // The first match is the final one where no other can be longer.
         let first_is_final = self.whole || !self.program.alternates;
-        let mut found = self.run(self.program.start, start, 0);
+        let mut found = self.run(self.program.start, start, 0)?;
         loop {
             if found && (first_is_final || self.best_end == Some(self.text.len())) {
-                return true;
+                return Ok(true);
             }
             let Some(frame) = self.stack.pop() else {
-                return found;
+                return Ok(found);
             };
-            found = self.unwind(frame, found);
+            self.step(1)?;
+            found = self.unwind(frame, found)?;
         }
     }
 
     /// Goes on with a frame after what stood above it `found` a match or not.
-    fn unwind(&mut self, frame: Frame, found: bool) -> bool {
-        match frame {
+    fn unwind(&mut self, frame: Frame, found: bool) -> Result<bool, Stopped> {
+        Ok(match frame {
             Frame::Restore { slot, old } => {
                 self.slots[slot] = old;
                 found
@@ -172,14 +204,14 @@ impl<'a> Machine<'a> {
             Frame::Less { less, point } => {
                 if found {
                     self.memo.set(point, true);
-                    return true;
+                    return Ok(true);
                 }
                 self.stack.push(Frame::Settle { point });
-                self.run(less, point.position, point.counts)
+                self.run(less, point.position, point.counts)?
             }
             Frame::Second { second, point } => {
                 self.stack.push(Frame::Join { point, found });
-                self.run(second, point.position, point.counts)
+                self.run(second, point.position, point.counts)?
             }
             Frame::Join {
                 point,
@@ -206,7 +238,7 @@ impl<'a> Machine<'a> {
                 };
                 self.memo.set(at(position), found);
                 if found || position == from {
-                    return found;
+                    return Ok(found);
                 }
                 let position = position - 1;
                 self.stack.push(Frame::Shorter {
@@ -216,21 +248,26 @@ impl<'a> Machine<'a> {
                     position,
                     counts,
                 });
-                self.run(next, position, at(position).counts)
+                self.run(next, position, at(position).counts)?
             }
-        }
+        })
     }
 
     /// Runs from an instruction until it fails, accepts or meets what is already known.
-    fn run(&mut self, mut address: Address, mut position: usize, mut counts: u64) -> bool {
+    fn run(
+        &mut self,
+        mut address: Address,
+        mut position: usize,
+        mut counts: u64,
+    ) -> Result<bool, Stopped> {
         loop {
             match self.program.instructions[address as usize] {
                 Instruction::Byte { set, next } => {
                     let Some(byte) = self.text.get(position) else {
-                        return false;
+                        return Ok(false);
                     };
                     if !self.program.sets[set as usize].contains(*byte) {
-                        return false;
+                        return Ok(false);
                     }
                     (address, position, counts) = (next, position + 1, 0);
                 }
@@ -245,8 +282,8 @@ impl<'a> Machine<'a> {
                 }
                 Instruction::Begin { next } if position == 0 => address = next,
                 Instruction::End { next } if position == self.text.len() => address = next,
-                Instruction::Begin { .. } | Instruction::End { .. } => return false,
-                Instruction::Accept => return self.accept(position),
+                Instruction::Begin { .. } | Instruction::End { .. } => return Ok(false),
+                Instruction::Accept => return Ok(self.accept(position)),
                 Instruction::Alt {
                     first,
                     second,
@@ -258,7 +295,7 @@ impl<'a> Machine<'a> {
                         counts,
                     };
                     if let Some(known) = self.memo.get(point) {
-                        return known;
+                        return Ok(known);
                     }
                     self.stack.push(Frame::Second { second, point });
                     address = first;
@@ -275,7 +312,7 @@ impl<'a> Machine<'a> {
                         counts,
                     };
                     if let Some(known) = self.memo.get(point) {
-                        return known;
+                        return Ok(known);
                     }
                     match counted.map(|number| 2 * number) {
                         Some(shift) if counts >> shift & 3 == 2 => address = less,
@@ -289,8 +326,11 @@ impl<'a> Machine<'a> {
                 Instruction::Run { set, next, memo } => {
                     let from = position;
                     match self.longest_run(set, memo, from, counts) {
-                        Ok(end) => position = end,
-                        Err(known) => return known,
+                        Ok(end) => {
+                            position = end;
+                            self.step(end - from)?;
+                        }
+                        Err(known) => return Ok(known),
                     }
                     self.stack.push(Frame::Shorter {
                         next,

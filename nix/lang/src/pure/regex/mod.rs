@@ -42,6 +42,13 @@ pub enum RegexError {
     TooLarge(String),
 }
 
+/// Tells whether to stop; asked now and then.
+pub type Stop<'a> = &'a dyn Fn() -> bool;
+
+/// It was stopped before it had come to anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub struct Regex {
@@ -69,13 +76,19 @@ impl Regex {
     }
 
     /// Matches the whole of `text`, as `builtins.match` does.
-    pub fn match_whole(&self, text: &[u8]) -> Option<Match> {
-        exec::match_whole(&self.program, text)
+    ///
+    /// # Errors
+    /// If `stop` said so on the way.
+    pub fn match_whole(&self, text: &[u8], stop: Stop<'_>) -> Result<Option<Match>, Stopped> {
+        exec::match_whole(&self.program, text, stop)
     }
 
     /// All matches from left to right, as `builtins.split` separates by.
-    pub fn find_all(&self, text: &[u8]) -> Vec<Match> {
-        exec::find_all(&self.program, text)
+    ///
+    /// # Errors
+    /// If `stop` said so on the way.
+    pub fn find_all(&self, text: &[u8], stop: Stop<'_>) -> Result<Vec<Match>, Stopped> {
+        exec::find_all(&self.program, text, stop)
     }
 }
 

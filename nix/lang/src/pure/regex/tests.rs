@@ -4,7 +4,7 @@ use super::*;
 
 fn matched(pattern: &str, text: &str) -> Option<Vec<Option<String>>> {
     let regex = Regex::new(pattern.as_bytes()).unwrap();
-    let hit = regex.match_whole(text.as_bytes())?;
+    let hit = regex.match_whole(text.as_bytes(), &|| false).ok()??;
     Some(
         hit.groups
             .into_iter()
@@ -18,7 +18,8 @@ fn split(pattern: &str, text: &str) -> String {
     let (mut out, mut from) = (String::new(), 0);
     for hit in Regex::new(pattern.as_bytes())
         .unwrap()
-        .find_all(text.as_bytes())
+        .find_all(text.as_bytes(), &|| false)
+        .expect("nobody stops it")
     {
         let group = |range: Option<Range<usize>>| range.map_or("-", |range| &text[range]);
         let groups: Vec<&str> = hit.groups.into_iter().map(group).collect();
@@ -178,17 +179,19 @@ fn hard_patterns_take_linear_time() {
 #[test]
 fn bytes_that_are_no_text_match_too() {
     let any = Regex::new(b".*").unwrap();
-    assert!(any.match_whole(b"\xff\xc3").is_some());
+    assert!(any.match_whole(b"\xff\xc3", &|| false) != Ok(None));
     assert!(
         Regex::new("[é]".as_bytes())
             .unwrap()
-            .match_whole("é".as_bytes())
+            .match_whole("é".as_bytes(), &|| false)
+            .expect("nobody stops it")
             .is_none()
     );
     assert!(
         Regex::new("[é]+".as_bytes())
             .unwrap()
-            .match_whole("é".as_bytes())
+            .match_whole("é".as_bytes(), &|| false)
+            .expect("nobody stops it")
             .is_some()
     );
     assert!(Regex::new(b"[a-\xc3]").is_err());
@@ -200,4 +203,12 @@ fn the_cache_keeps_compiled_patterns() {
     let first = cache.get(b"a+").unwrap();
     assert!(Arc::ptr_eq(&first, &cache.get(b"a+").unwrap()));
     assert!(cache.get(b"(").is_err());
+}
+
+#[test]
+fn it_can_be_stopped() {
+    let regex = Regex::new(b"(a*)*(a*)*b").expect("a pattern");
+    let text = vec![b'a'; 100_000];
+    assert_eq!(regex.match_whole(&text, &|| true), Err(Stopped));
+    assert_eq!(regex.find_all(&text, &|| true), Err(Stopped));
 }
