@@ -160,7 +160,11 @@ async fn secrets_are_marked_and_write_only_ones_not_kept() {
         .resource_type(Mode::Managed, THING)
         .await
         .expect("a type");
-    assert_eq!(described.sensitive_inputs, [path("secret")]);
+    // What is never stored is not shown either.
+    assert_eq!(
+        described.sensitive_inputs,
+        [path("password"), path("secret")]
+    );
 }
 
 #[tokio::test]
