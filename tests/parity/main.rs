@@ -117,6 +117,7 @@ impl Comparison {
             };
             let ours = ours.get(&block.member());
             let ours = ours.unwrap_or_else(|| panic!("{} in our plan", block.member()));
+            let ours = &listed(theirs, ours);
             let (mut theirs, mut ours) = (terse(theirs), terse(&hide(theirs, ours)));
             if data {
                 // Of one that is read later we show what is asked, they also that the answer is
@@ -222,7 +223,9 @@ fn put(tree: &mut Value, path: &[Value], leaf: &Value) {
         index => {
             let index = usize::try_from(index.as_u64().expect("an index")).expect("small");
             if !tree.is_array() {
-                *tree = Value::Array(Vec::new());
+                // A block that is written without a list around it.
+                let written = tree.take();
+                *tree = written.is_object().then_some(written).into_iter().collect();
             }
             let items = tree.as_array_mut().expect("made a list above");
             while items.len() <= index {
@@ -232,6 +235,28 @@ fn put(tree: &mut Value, path: &[Value], leaf: &Value) {
         }
     };
     put(inner, rest, leaf);
+}
+
+/// `ours` with a list around each block that is written without, where `theirs` has one.
+fn listed(theirs: &Value, ours: &Value) -> Value {
+    match (theirs, ours) {
+        (Value::Array(_), Value::Object(_)) => listed(theirs, &Value::Array(vec![ours.clone()])),
+        (Value::Array(theirs), Value::Array(ours)) => {
+            let item = |(i, ours)| match theirs.get(i).or(theirs.first()) {
+                Some(theirs) => listed(theirs, ours),
+                None => ours.clone(),
+            };
+            ours.iter().enumerate().map(item).collect()
+        }
+        (Value::Object(theirs), Value::Object(ours)) => {
+            let field = |(name, ours): (&String, &Value)| match theirs.get(name) {
+                Some(theirs) => (name.clone(), listed(theirs, ours)),
+                None => (name.clone(), ours.clone()),
+            };
+            ours.iter().map(field).collect()
+        }
+        _ => ours.clone(),
+    }
 }
 
 /// `ours` with what we do not show taken from `theirs`; it is compared with the objects.

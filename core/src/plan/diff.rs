@@ -67,43 +67,49 @@ impl Change {
             Action::Read => Vec::new(),
             _ => changes(Side::Output, outputs_before, &self.planned.outputs),
         };
-        let mut leaves = inputs;
-        let echoes: Vec<_> = outputs
-            .into_iter()
-            .filter(|output| !self.is_echo(output, &leaves))
+        let told: BTreeMap<_, _> = inputs
+            .iter()
+            .map(|input| (without_lists_of_one(&input.path), &input.after))
             .collect();
-        leaves.extend(echoes);
-        for leaf in &mut leaves {
-            leaf.forces_replacement = self
-                .planned
-                .replace_paths
-                .iter()
-                .any(|path| leaf.path.is_within(path) || path.is_within(&leaf.path));
-        }
-        leaves
-    }
-
-    /// Whether an output tells nothing that an input at the same path does not tell.
-    fn is_echo(&self, output: &LeafChange, inputs: &[LeafChange]) -> bool {
-        let at = |path: &AttrPath| inputs.binary_search_by(|input| input.path.cmp(path)).ok();
-        // Where there is one block only, it may be written without a list around it.
-        let changed = at(&output.path).or_else(|| at(&without_list_of_one(&output.path)));
-        match changed.map(|i| &inputs[i]) {
-            Some(input) => same_shown(&input.after, &output.after),
+        let echoes = |output: &LeafChange| match told.get(&without_lists_of_one(&output.path)) {
+            Some(input) => same_shown(input, &output.after),
             // The input stays as it is, and the output becomes like it: drift is put right, which
             // is worth showing.
             None => false,
+        };
+        let more: Vec<_> = outputs.into_iter().filter(|leaf| !echoes(leaf)).collect();
+        drop(told);
+        let mut leaves = inputs;
+        leaves.extend(more);
+        let replacing = self.planned.replace_paths.iter();
+        let replacing: Vec<_> = replacing.map(without_lists_of_one).collect();
+        if replacing.is_empty() {
+            return leaves;
         }
+        for leaf in &mut leaves {
+            let here = without_lists_of_one(&leaf.path);
+            leaf.forces_replacement = replacing
+                .iter()
+                .any(|path| here.is_within(path) || path.is_within(&here));
+        }
+        leaves
     }
 }
 
-/// A path as it is where each first element of a list stands without the list.
-fn without_list_of_one(path: &AttrPath) -> AttrPath {
-    let steps = path.0.iter();
+/// A path as it is where each first block of a list stands without the list: one block may be
+/// written so, and what the provider says of it has the list.
+fn without_lists_of_one(path: &AttrPath) -> AttrPath {
+    let steps = path
+        .0
+        .iter()
+        .zip(path.0.iter().skip(1).map(Some).chain([None]));
+    let of_a_block = |(step, next): &(&Step, Option<&Step>)| {
+        **step != Step::Index(0) || !matches!(next, Some(Step::Name(_)))
+    };
     AttrPath(
         steps
-            .filter(|step| **step != Step::Index(0))
-            .cloned()
+            .filter(of_a_block)
+            .map(|(step, _)| step.clone())
             .collect(),
     )
 }

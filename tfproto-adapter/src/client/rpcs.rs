@@ -41,6 +41,36 @@ macro_rules! calls {
     };
 }
 
+/// Calls with one request that are answered in pieces, which both protocol versions have.
+macro_rules! streams {
+    ($($(#[$doc:meta])* $kind:ident $rpc:literal $method:ident;)*) => {
+        impl<S: Source> Client<S> {$(
+            $(#[$doc])*
+            pub async fn $method(
+                &self,
+                request: v6::$method::Request,
+            ) -> Result<Events<v6::$method::Event>, RpcError> {
+                let (rpc, kind) = ($rpc, Kind::$kind);
+                let using = self.enter(rpc, kind).await?;
+                let (provider, patience) = (&self.provider, self.patience.of(kind));
+                match &using.entered.started.service {
+                    Service::V6(client) => {
+                        let call = async |_| client.clone().$method(request).await;
+                        let pieces = self.call_with(&using, rpc, kind, call).await?;
+                        Ok(Events::new(provider, using, rpc, patience, pieces))
+                    }
+                    Service::V5(client) => {
+                        let request = Convert::<v5::$method::Request>::convert(request);
+                        let call = async |_| client.clone().$method(request).await;
+                        let pieces = self.call_with(&using, rpc, kind, call).await?;
+                        Ok(Events::lifted(provider, using, rpc, patience, pieces))
+                    }
+                }
+            }
+        )*}
+    };
+}
+
 calls! {
     /// Asks for the names of everything that the provider has.
     Pure "GetMetadata" get_metadata(get_metadata);
@@ -98,6 +128,13 @@ calls! {
     Asking "PlanAction" plan_action(plan_action);
     /// Checks the configuration of an action.
     Pure "ValidateActionConfig" validate_action_config(validate_action_config);
+}
+
+streams! {
+    /// Searches for existing objects.
+    Asking "ListResource" list_resource;
+    /// Does an action; the last event says how it ended.
+    Changing "InvokeAction" invoke_action;
 }
 
 /// Calls that protocol 5 does not have.
@@ -182,74 +219,6 @@ impl<S: Source> Client<S> {
             Service::V5(_) => Err(unknown()),
         };
         self.call("WriteStateBytes", Kind::Changing, call).await
-    }
-
-    /// Searches for existing objects.
-    pub async fn list_resource(
-        &self,
-        request: v6::list_resource::Request,
-    ) -> Result<Events<v6::list_resource::Event>, RpcError> {
-        let (rpc, kind) = ("ListResource", Kind::Asking);
-        let using = self.enter(rpc, kind).await?;
-        match &using.entered.started.service {
-            Service::V6(client) => {
-                let call = async |_| client.clone().list_resource(request).await;
-                let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::new(
-                    &self.provider,
-                    using,
-                    rpc,
-                    self.patience.of(kind),
-                    pieces,
-                ))
-            }
-            Service::V5(client) => {
-                let request = Convert::<v5::list_resource::Request>::convert(request);
-                let call = async |_| client.clone().list_resource(request).await;
-                let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::lifted(
-                    &self.provider,
-                    using,
-                    rpc,
-                    self.patience.of(kind),
-                    pieces,
-                ))
-            }
-        }
-    }
-
-    /// Does an action; the last event says how it ended.
-    pub async fn invoke_action(
-        &self,
-        request: v6::invoke_action::Request,
-    ) -> Result<Events<v6::invoke_action::Event>, RpcError> {
-        let (rpc, kind) = ("InvokeAction", Kind::Changing);
-        let using = self.enter(rpc, kind).await?;
-        match &using.entered.started.service {
-            Service::V6(client) => {
-                let call = async |_| client.clone().invoke_action(request).await;
-                let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::new(
-                    &self.provider,
-                    using,
-                    rpc,
-                    self.patience.of(kind),
-                    pieces,
-                ))
-            }
-            Service::V5(client) => {
-                let request = Convert::<v5::invoke_action::Request>::convert(request);
-                let call = async |_| client.clone().invoke_action(request).await;
-                let pieces = self.call_with(&using, rpc, kind, call).await?;
-                Ok(Events::lifted(
-                    &self.provider,
-                    using,
-                    rpc,
-                    self.patience.of(kind),
-                    pieces,
-                ))
-            }
-        }
     }
 
     /// Asks running calls to come to an early end. They still answer; later calls work.

@@ -105,6 +105,17 @@ fn a_block_that_is_written_without_a_list_is_named_once() {
     let echoed = Value::attrs([("rule", Value::list([block(80)]))]);
     let made = change(None, inputs.clone(), echoed);
     assert_eq!(text(&made), ["Input rule.port: - -> 80"]);
+    // Also with lists inside it.
+    let deep = |ports: Value| Value::attrs([("rule", ports)]);
+    let ports = || Value::attrs([("ports", Value::list([block(80), block(443)]))]);
+    let made = change(None, deep(ports()), deep(Value::list([ports()])));
+    assert_eq!(
+        text(&made),
+        [
+            "Input rule.ports[0].port: - -> 80",
+            "Input rule.ports[1].port: - -> 443"
+        ]
+    );
     let more = Value::attrs([("rule", Value::list([block(80), block(443)]))]);
     let made = change(None, inputs, more);
     assert_eq!(
