@@ -7,7 +7,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::Evaluator;
+use support::{Evaluator, passes_over};
+
+/// Why Nix passes these tests over.
+const NO_PROMPT: &str = "it keeps no scope of what was typed";
 
 const NETWORK: &str = r#"{ members, providers, lib, config, ... }: {
   providers.aws = { source = "hashicorp/aws"; };
@@ -91,6 +94,9 @@ fn candidates(evaluator: &mut Evaluator, text: &str, members: bool) -> (u64, Vec
 
 #[test]
 fn the_arguments_of_the_root_are_in_scope() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = Evaluator::load(NETWORK);
     let names = open(&mut evaluator);
     for name in ["members", "providers", "lib", "config", "options"] {
@@ -105,6 +111,9 @@ fn the_arguments_of_the_root_are_in_scope() {
 
 #[test]
 fn without_a_root_there_is_the_language_alone() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = Evaluator::start(&[("a.nix", "5")]);
     assert!(open(&mut evaluator).is_empty());
     assert_eq!(value(&mut evaluator, "import ./a.nix + 1"), "6");
@@ -115,6 +124,9 @@ fn without_a_root_there_is_the_language_alone() {
 
 #[test]
 fn a_root_of_version_0_has_its_members_in_scope() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let resource = |inputs: &str| {
         format!(
             "resource = {{ type = \"t\"; provider = {{ executable = \"p\"; args = [ ]; }}; \
@@ -139,6 +151,9 @@ fn a_root_of_version_0_has_its_members_in_scope() {
 
 #[test]
 fn bindings_stay_and_see_what_was_bound_before() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = Evaluator::start(&[]);
     open(&mut evaluator);
     let bound = evaluator.ok("enterInput", json!({ "text": "a = 1; b = [ 2 ]" }));
@@ -168,6 +183,9 @@ fn bindings_stay_and_see_what_was_bound_before() {
 
 #[test]
 fn a_scope_begins_anew() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = network();
     evaluator.ok("enterInput", json!({ "text": "members = 1; mine = 2" }));
     assert_eq!(value(&mut evaluator, "members + mine"), "3");
@@ -178,6 +196,9 @@ fn a_scope_begins_anew() {
 
 #[test]
 fn sets_of_files_and_expressions_come_into_scope() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = Evaluator::start(&[("f.nix", "{ x ? 4 }: { inherit x; y = x; }")]);
     open(&mut evaluator);
     let file = evaluator.file("f.nix");
@@ -193,6 +214,9 @@ fn sets_of_files_and_expressions_come_into_scope() {
 
 #[test]
 fn what_is_unknown_or_sensitive_says_so() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = network();
     assert_eq!(
         value(&mut evaluator, "members.net.members.inner.inputs.name"),
@@ -226,6 +250,9 @@ fn what_is_unknown_or_sensitive_says_so() {
 
 #[test]
 fn dependencies_are_told_leaf_by_leaf() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = network();
     let one = |path: &str, from: &[&str]| {
         (
@@ -277,6 +304,9 @@ fn dependencies_are_told_leaf_by_leaf() {
 
 #[test]
 fn dependencies_of_nothing_say_what_there_is() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = network();
     let params = json!({ "text": "subnett.inputs" });
     let wrong = error(&mut evaluator, "listDependencies", params);
@@ -295,6 +325,9 @@ fn dependencies_of_nothing_say_what_there_is() {
 
 #[test]
 fn names_are_completed() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = network();
     evaluator.ok(
         "enterInput",
@@ -325,6 +358,9 @@ fn names_are_completed() {
 
 #[test]
 fn member_paths_are_completed_where_they_are_meant() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = network();
     let mut names = |text: &str| candidates(&mut evaluator, text, true).1;
     assert_eq!(names("sub"), ["subnet"]);
@@ -336,6 +372,9 @@ fn member_paths_are_completed_where_they_are_meant() {
 
 #[test]
 fn completing_says_nothing_and_shows_no_secret() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = network();
     let text = "(builtins.trace \"loud\" { a = 1; }).";
     evaluator.send(&format!(
@@ -353,6 +392,9 @@ fn completing_says_nothing_and_shows_no_secret() {
 
 #[test]
 fn whole_and_unfinished_texts_are_told_apart() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = Evaluator::start(&[]);
     let mut whole = |text: &str| {
         let checked = evaluator.ok("checkInput", json!({ "text": text }));
@@ -364,6 +406,9 @@ fn whole_and_unfinished_texts_are_told_apart() {
 
 #[test]
 fn an_interrupt_from_the_terminal_is_left_to_whoever_asks() {
+    if passes_over(NO_PROMPT) {
+        return;
+    }
     let mut evaluator = Evaluator::start(&[]);
     open(&mut evaluator);
     evaluator.ok("enterInput", json!({ "text": "a = 1" }));
