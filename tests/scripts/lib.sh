@@ -25,8 +25,9 @@ find_aws_mirror() {
 # nothing where that cannot be had.
 install_moto() {
   local venv=$1/moto
-  if [ ! -x "$venv/bin/moto_server" ]; then
-    { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'moto[server]'; } >&2 || return 0
+  if [ ! -x "$venv/bin/waitress-serve" ]; then
+    { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'moto[server]' waitress; } >&2 ||
+      return 0
   fi
   printf '%s\n' "$venv/bin/python"
 }
