@@ -25,6 +25,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::level_filters::LevelFilter;
 
 use crate::connection::{Connection, ORIGIN};
 use crate::error::{Death, LaunchError, LaunchFailure, RpcFailure};
@@ -36,6 +37,7 @@ use crate::program;
 use crate::reattach::Attached;
 use crate::socket_dir;
 use crate::tls::Identity;
+use crate::verbosity;
 
 /// The variable, and its value, by which a plugin knows that it is started by a host.
 const MAGIC_COOKIE: (&str, &str) = (
@@ -218,6 +220,8 @@ impl Launch {
             command.env_remove(name);
         }
         command.envs(go_runtime::variables(&self.env));
+        let read = LevelFilter::current();
+        command.envs(verbosity::variables(read, &self.executable, &self.env));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
             .envs([MAGIC_COOKIE, PROTOCOL_VERSIONS])

@@ -42,3 +42,4 @@ pub mod schema;
 mod socket_dir;
 mod tls;
 pub mod v5;
+mod verbosity;

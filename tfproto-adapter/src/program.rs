@@ -1,4 +1,5 @@
-//! Whether a file can be a program for this machine, found out before it is run.
+//! The file of a plugin: whom it is named after, and whether it can be a program for this machine,
+//! found out before it is run.
 //!
 //! The C library runs what the kernel refuses as a shell script; a plugin for another machine would
 //! become strange commands.
@@ -11,6 +12,13 @@ use crate::error::LaunchFailure;
 
 /// How much of the file tells what it is.
 const HEAD: usize = 20;
+
+/// The provider's name in that of its program: `aws` in `terraform-provider-aws_v5.100.0_x5`.
+pub(crate) fn provider_name(path: &Path) -> String {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let kind = file.strip_prefix("terraform-provider-").unwrap_or(&file);
+    kind.split(['_', '.']).next().unwrap_or(kind).to_owned()
+}
 
 /// Refuses what is certainly no program for this machine.
 ///

@@ -18,6 +18,7 @@ pub use serve::{Ended, serve};
 
 use crate::discovery::{Constraints, Environment, Request, SourceSpec, locate};
 use crate::lockfile::LockFile;
+use crate::program::provider_name;
 use crate::provider::PluginOptions;
 
 /// Which plugin to offer, as given on the command line.
@@ -72,7 +73,7 @@ impl Arguments {
     /// Finds the plugin.
     pub fn options(&self, environment: &Environment) -> Result<PluginOptions, Failure> {
         let (kind, executable) = match (&self.executable, &self.source) {
-            (Some(path), _) => (plugin_name(path), environment.absolute(path)),
+            (Some(path), _) => (provider_name(path), environment.absolute(path)),
             (None, source) => self.locate(source.as_deref().unwrap_or_default(), environment)?,
         };
         Ok(PluginOptions {
@@ -107,17 +108,6 @@ impl Arguments {
         })?;
         Ok((kind, located.executable))
     }
-}
-
-/// The provider's name in that of its program: `aws` in `terraform-provider-aws_v5.100.0_x5`.
-fn plugin_name(path: &std::path::Path) -> String {
-    let file = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let kind = file.strip_prefix("terraform-provider-").unwrap_or(&file);
-    kind.split(['_', '.']).next().unwrap_or(kind).to_owned()
 }
 
 #[cfg(test)]
@@ -160,7 +150,7 @@ mod tests {
             options.executable,
             PathBuf::from("/deployment/bin/terraform-provider-aws_v5.100.0_x5")
         );
-        assert_eq!(plugin_name("plugin".as_ref()), "plugin");
+        assert_eq!(provider_name("plugin".as_ref()), "plugin");
     }
 
     #[test]
