@@ -126,7 +126,7 @@ impl Measured {
         let fits = |diagnostics| format!("{diagnostics:?}");
         let wire = |block: &Block, value: &_| to_wire(&block.object_type(), value);
         let client = Client::launch(&Launch::new("measured", &self.options.executable)).await?;
-        client.get_provider_schema(Default::default()).await?;
+        client.get_provider_schema().await?;
         let checked = check("provider", config, &self.config).map_err(fits)?;
         let configure = v6::configure_provider::Request {
             terraform_version: "1.13.0".to_owned(),

@@ -7,6 +7,7 @@ use nixops4_proto::tfplugin::v6;
 use nixops4_tfproto::client::{Client, Events};
 use nixops4_tfproto::convert::{complaints, complaints_of_function, from_wire, raw_state, to_wire};
 use nixops4_tfproto::cty::{Type, Value};
+use nixops4_tfproto::schema::{Image, Kind};
 use serde_json::json;
 use v6::invoke_action::event::Type as ActionEvent;
 
@@ -42,14 +43,10 @@ async fn metadata_and_schema() {
                 .get_provider_schema_optional
         );
 
-        let schema = client
-            .get_provider_schema(Default::default())
-            .await
-            .unwrap();
-        let block = schema.resource_schemas["fake_thing"]
-            .block
-            .as_ref()
-            .unwrap();
+        let (protocol, description) = client.get_provider_schema().await.unwrap();
+        let image = Image::build(protocol, &description, &Default::default());
+        let schema: v6::Schema = image.read(Kind::Resource, "fake_thing").unwrap().unwrap();
+        let block = schema.block.unwrap();
         let attribute = |name: &str| {
             block
                 .attributes
@@ -64,7 +61,7 @@ async fn metadata_and_schema() {
             block.block_types[0].nesting(),
             v6::schema::nested_block::NestingMode::List
         );
-        assert!(schema.action_schemas.contains_key("fake_ping"));
+        assert!(image.contains(Kind::Action, "fake_ping"));
 
         let identities = client
             .get_resource_identity_schemas(Default::default())

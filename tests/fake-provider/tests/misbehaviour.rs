@@ -13,6 +13,7 @@ use nixops4_tfproto::client::Client;
 use nixops4_tfproto::convert::{complaints, from_wire, raw_state};
 use nixops4_tfproto::cty::Value;
 use nixops4_tfproto::error::{RpcError, RpcFailure};
+use nixops4_tfproto::schema::{Image, Kind};
 use serde_json::{Value as Json, json};
 
 fn web() -> Value {
@@ -154,13 +155,13 @@ fn impatient() -> Timeouts {
 #[tokio::test]
 async fn hang_in_each_call() {
     macro_rules! check {
-        ($(($protocol:literal) $($rpc:literal $call:ident($request:expr);)*)*) => {$(
+        ($(($protocol:literal) $($rpc:literal $call:ident($($request:expr)?);)*)*) => {$(
             let rpcs = [$($rpc),*].map(|rpc| (rpc.to_owned(), json!({"hang": true})));
             let rpcs = Json::Object(rpcs.into_iter().collect());
             let client = start(json!({"rpcs": rpcs, "protocol": $protocol, "flat": true})).await;
             let client = client.with_timeouts(&impatient());
             $(
-                let error = client.$call($request).await.err().expect($rpc);
+                let error = client.$call($($request)?).await.err().expect($rpc);
                 let message = format!(
                     "provider fake: {}: no answer within 0.05 seconds\n\
                      the last lines of its log:\n  Starting fake-provider",
@@ -176,7 +177,7 @@ async fn hang_in_each_call() {
     check! {
         both {
             "GetMetadata" get_metadata(Default::default());
-            "GetProviderSchema" get_provider_schema(Default::default());
+            "GetProviderSchema" get_provider_schema();
             "GetResourceIdentitySchemas" get_resource_identity_schemas(Default::default());
             "ValidateProviderConfig" validate_provider_config(Default::default());
             "ValidateResourceConfig" validate_resource_config(Default::default());
@@ -330,12 +331,10 @@ async fn oversize_answer() {
 #[tokio::test]
 async fn answers_beyond_the_usual_limits() {
     let client = start(json!({"wide": 1_000_000})).await;
-    let schema = client
-        .get_provider_schema(Default::default())
-        .await
-        .unwrap();
-    let block = schema.resource_schemas["fake_wide"].block.as_ref().unwrap();
-    assert_eq!(block.attributes.len(), 1_000_001);
+    let (protocol, description) = client.get_provider_schema().await.unwrap();
+    let image = Image::build(protocol, &description, &Default::default());
+    let schema: v6::Schema = image.read(Kind::Resource, "fake_wide").unwrap().unwrap();
+    assert_eq!(schema.block.unwrap().attributes.len(), 1_000_001);
 
     let answer = plan_with(json!({"private": 10_000_000})).await.unwrap();
     assert_eq!(answer.planned_private.len(), 10_000_000);

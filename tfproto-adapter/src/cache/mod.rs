@@ -4,9 +4,11 @@
 //! out: a cache may cost time, never a failure.
 
 mod filehash;
+mod verdicts;
 
 pub use filehash::FileHashes;
 pub(crate) use filehash::sha256_of;
+pub(crate) use verdicts::Verdict;
 
 use std::io::{self, Write};
 use std::path::Path;

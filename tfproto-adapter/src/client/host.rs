@@ -299,7 +299,7 @@ impl Host {
 
 /// Has a plugin build the tables that it builds while it describes itself.
 async fn describe(client: &Client) -> Result<(), RpcFailure> {
-    let answer = client.get_provider_schema(Default::default()).await;
+    let answer = client.get_provider_schema().await;
     answer.map(drop).map_err(|error| error.failure)
 }
 

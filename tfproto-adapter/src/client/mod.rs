@@ -8,6 +8,7 @@
 //!    └────enter────► Source ────► Host: a process for as long as it is needed ──slot──► Pool
 //! ```
 
+mod describe;
 mod events;
 mod host;
 mod patience;

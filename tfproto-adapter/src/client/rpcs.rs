@@ -74,9 +74,6 @@ macro_rules! streams {
 calls! {
     /// Asks for the names of everything that the provider has.
     Pure "GetMetadata" get_metadata(get_metadata);
-    /// Asks for the description of everything that the provider has.
-    Pure "GetProviderSchema" get_provider_schema(get_provider_schema)
-        = get_schema(get_provider_schema);
     /// Asks for the shapes of identities.
     Pure "GetResourceIdentitySchemas" get_resource_identity_schemas(get_resource_identity_schemas);
     /// Checks a configuration of the provider.

@@ -43,6 +43,7 @@ use nixops4_core::value::Value as Input;
 use nixops4_proto::evaluator::ProviderSettings;
 use nixops4_proto::tfplugin::v6;
 
+use crate::cache::Verdict;
 use crate::check::Checked;
 use crate::client::Pool;
 use crate::reattach::Attached;
@@ -142,6 +143,10 @@ impl Provider for TfProvider {
         };
         let config_value =
             session.encode("ValidateProviderConfig", &schema.block, &checked.value)?;
+        let verdict = session.verdict(&config_value.msgpack).await;
+        if verdict.as_ref().is_some_and(Verdict::holds) {
+            return Ok(checked.warnings);
+        }
         let request = v6::validate_provider_config::Request {
             config: Some(config_value),
         };
@@ -150,6 +155,9 @@ impl Provider for TfProvider {
             .await?
             .validate_provider_config(request)
             .await?;
+        if let Some(verdict) = verdict.filter(|_| response.diagnostics.is_empty()) {
+            verdict.keep();
+        }
         let mut diagnostics = checked.warnings;
         diagnostics.extend(session.about_inputs(config, &response.diagnostics));
         Ok(diagnostics)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 use super::{PluginOptions, capabilities};
-use crate::cache::FileHashes;
+use crate::cache::{FileHashes, Verdict};
 use crate::check::nearest;
 use crate::client::{Client, Host, HostedClient, Program, seconds};
 use crate::convert::{complaints, from_wire, to_wire};
@@ -177,19 +178,50 @@ impl Session {
         spawn_blocking(read).await.ok().flatten()
     }
 
+    /// What the plugin found of a configuration in earlier runs; nothing where that is not known.
+    pub(super) async fn verdict(&self, configuration: &[u8]) -> Option<Verdict> {
+        let options = self.options.clone();
+        let configuration = configuration.to_vec();
+        let look_up = move || {
+            // Whoever attached us to a plugin may be changing it.
+            let cache = options
+                .cache_dir
+                .as_ref()
+                .filter(|_| options.attach.is_none())?;
+            let binary = FileHashes::new(cache).remembered(&options.executable)?;
+            Verdict::look_up(cache, &binary, &options.env, &configuration)
+        };
+        spawn_blocking(look_up).await.ok().flatten()
+    }
+
     async fn fetch(&self) -> Result<Schemas, ProviderError> {
-        // Reading the binary takes about as long as starting it.
-        let (hash, started) = tokio::join!(self.hash(), self.client.ready());
-        if let Some(image) = hash
-            .as_ref()
-            .and_then(|(hash, path)| Image::open(path, hash))
-        {
-            return Ok(Schemas::new(image));
-        }
-        started?;
+        // Reading the binary takes as long as starting it and having it describe itself, and may
+        // show that another file with the same content has done that.
+        let (mut hash, mut described) = (pin!(self.hash()), pin!(self.describe()));
+        let (hash, described) = tokio::select! {
+            hash = &mut hash => {
+                let known = hash.as_ref().and_then(|(hash, path)| Image::open(path, hash));
+                match known {
+                    Some(image) => return Ok(Schemas::new(image)),
+                    None => (hash, described.await?),
+                }
+            }
+            described = &mut described => {
+                let described = described?;
+                (hash.await, described)
+            }
+        };
+        Ok(Schemas::new(match hash {
+            Some((hash, path)) => save(described, &path, &hash),
+            None => described,
+        }))
+    }
+
+    /// Starts the plugin and asks it for its types.
+    async fn describe(&self) -> Result<Image, ProviderError> {
         let client = &self.client;
-        let response = client.get_provider_schema(Default::default()).await?;
-        if let Some(complaint) = complaints(&response.diagnostics)
+        let (protocol, description) = client.get_provider_schema().await?;
+        if let Some(complaint) = complaints(&description.diagnostics)
             .into_iter()
             .find(|complaint| complaint.severity == nixops4_core::diagnostic::Severity::Error)
         {
@@ -204,12 +236,7 @@ impl Session {
             .map(|answer| answer.identity_schemas)
             .unwrap_or_default();
         self.host.described().await;
-        let image = Image::build(&response, &identities);
-        drop(response);
-        Ok(Schemas::new(match hash {
-            Some((hash, path)) => save(image, &path, &hash),
-            None => image,
-        }))
+        Ok(Image::build(protocol, &description, &identities))
     }
 
     /// The schema of the provider's configuration.

@@ -1,7 +1,7 @@
 //! Everything a provider describes, as one file from which single types can be read.
 //!
 //! ```text
-//! header: magic, hash of the binary, length of the index, hash of the index
+//! header: magic, hash of the binary, protocol, length of the index, hash of the index
 //! index:  per entry its kind, name, where it lies, and the hash of what lies there
 //! body:   the entries, each a message as the provider sent it
 //! ```
@@ -16,9 +16,11 @@ use std::sync::Mutex;
 
 use blake3::Hash;
 use nixops4_proto::tfplugin::prost::Message;
-use nixops4_proto::tfplugin::v6;
+use nixops4_proto::tfplugin::{Description, v5, v6};
 
 use crate::cache::write_atomically;
+use crate::handshake::Protocol;
+use crate::v5::Convert;
 
 /// What an entry describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,9 +64,27 @@ const KINDS: [Kind; 11] = [
     Kind::Identity,
 ];
 
+/// What an entry can be read as.
+pub trait Entry: Message + Default {
+    /// The message that plugins of protocol 5 send for it.
+    type Old: Message + Default + Convert<Self>;
+}
+
+macro_rules! entries {
+    ($($message:ident)*) => {$(
+        impl Entry for v6::$message {
+            type Old = v5::$message;
+        }
+    )*};
+}
+
+entries! { ServerCapabilities Schema ActionSchema Function ResourceIdentitySchema }
+
 /// A provider's description, in memory or on disk.
 #[derive(Debug)]
 pub struct Image {
+    /// What the entries are written in.
+    protocol: Protocol,
     index: BTreeMap<(Kind, Box<str>), Extent>,
     body: Body,
 }
@@ -83,68 +103,60 @@ enum Body {
     Disk(Mutex<File>, u64),
 }
 
-const MAGIC: &[u8; 16] = b"nixops4-schema1\n";
-const HEADER: usize = MAGIC.len() + 32 + 4 + 8;
+const MAGIC: &[u8; 16] = b"nixops4-schema2\n";
+const HEADER: usize = MAGIC.len() + 32 + 1 + 4 + 8;
 const MAX_INDEX: u32 = 256 << 20;
 
 impl Image {
-    /// Takes a description apart. `identities` is empty where the plugin has none.
+    /// Files what a plugin of that protocol says of its types. `identities` is empty where it has
+    /// none.
     pub fn build(
-        response: &v6::get_provider_schema::Response,
+        protocol: Protocol,
+        description: &Description,
         identities: &BTreeMap<String, v6::ResourceIdentitySchema>,
     ) -> Self {
         let mut image = Self {
+            protocol,
             index: BTreeMap::new(),
             body: Body::Memory(Vec::new()),
         };
-        let one = |message: &Option<_>| message.clone().unwrap_or_default();
-        image.add(
-            Kind::Capabilities,
-            "",
-            &response.server_capabilities.unwrap_or_default(),
-        );
-        image.add(Kind::Provider, "", &one(&response.provider));
-        if let Some(meta) = &response.provider_meta {
+        let one = |message: &Option<Vec<u8>>| message.clone().unwrap_or_default();
+        let capabilities = one(&description.server_capabilities);
+        image.add(Kind::Capabilities, "", &capabilities);
+        image.add(Kind::Provider, "", &one(&description.provider));
+        if let Some(meta) = &description.provider_meta {
             image.add(Kind::ProviderMeta, "", meta);
         }
-        for (kind, schemas) in [
-            (Kind::Resource, &response.resource_schemas),
-            (Kind::DataSource, &response.data_source_schemas),
-            (Kind::Ephemeral, &response.ephemeral_resource_schemas),
-            (Kind::List, &response.list_resource_schemas),
-            (Kind::StateStore, &response.state_store_schemas),
+        for (kind, messages) in [
+            (Kind::Resource, &description.resource_schemas),
+            (Kind::DataSource, &description.data_source_schemas),
+            (Kind::Ephemeral, &description.ephemeral_resource_schemas),
+            (Kind::List, &description.list_resource_schemas),
+            (Kind::StateStore, &description.state_store_schemas),
+            (Kind::Action, &description.action_schemas),
+            (Kind::Function, &description.functions),
         ] {
-            schemas
+            messages
                 .iter()
-                .for_each(|(name, schema)| image.add(kind, name, schema));
+                .for_each(|(name, message)| image.add(kind, name, message));
         }
-        response
-            .action_schemas
-            .iter()
-            .for_each(|(name, action)| image.add(Kind::Action, name, action));
-        response
-            .functions
-            .iter()
-            .for_each(|(name, f)| image.add(Kind::Function, name, f));
-        identities
-            .iter()
-            .for_each(|(name, identity)| image.add(Kind::Identity, name, identity));
+        // The same message in both protocols.
+        identities.iter().for_each(|(name, identity)| {
+            image.add(Kind::Identity, name, &identity.encode_to_vec())
+        });
         image
     }
 
-    fn add(&mut self, kind: Kind, name: &str, message: &impl Message) {
+    fn add(&mut self, kind: Kind, name: &str, entry: &[u8]) {
         let Body::Memory(bytes) = &mut self.body else {
             return;
         };
-        let start = bytes.len();
-        // Encoding into a vector that grows does not fail.
-        let _ = message.encode(bytes);
-        let entry = &bytes[start..];
         let extent = Extent {
-            offset: start as u64,
+            offset: bytes.len() as u64,
             length: entry.len() as u32,
             check: check(entry),
         };
+        bytes.extend_from_slice(entry);
         self.index.insert((kind, name.into()), extent);
     }
 
@@ -159,6 +171,11 @@ impl Image {
             return None;
         }
         let mut rest = rest;
+        let protocol = match take(&mut rest)? {
+            [5] => Protocol::V5,
+            [6] => Protocol::V6,
+            [_] => return None,
+        };
         let length = u32::from_le_bytes(take(&mut rest)?);
         let expected = u64::from_le_bytes(take(&mut rest)?);
         if length > MAX_INDEX {
@@ -171,6 +188,7 @@ impl Image {
         }
         let body = Body::Disk(Mutex::new(file), (HEADER + index.len()) as u64);
         Some(Self {
+            protocol,
             index: read_index(&index)?,
             body,
         })
@@ -185,6 +203,10 @@ impl Image {
         let mut file = Vec::with_capacity(HEADER + index.len() + body.len());
         file.extend_from_slice(MAGIC);
         file.extend_from_slice(binary.as_bytes());
+        file.push(match self.protocol {
+            Protocol::V5 => 5,
+            Protocol::V6 => 6,
+        });
         file.extend_from_slice(&(index.len() as u32).to_le_bytes());
         file.extend_from_slice(&check(&index).to_le_bytes());
         file.extend_from_slice(&index);
@@ -220,8 +242,8 @@ impl Image {
     /// Reads an entry; `None` if there is none.
     ///
     /// # Errors
-    /// If what is on disk was damaged after [`Image::open`].
-    pub fn read<M: Message + Default>(&self, kind: Kind, name: &str) -> io::Result<Option<M>> {
+    /// If it is no such message, or what is on disk was damaged after [`Image::open`].
+    pub fn read<M: Entry>(&self, kind: Kind, name: &str) -> io::Result<Option<M>> {
         let Some(extent) = self.index.get(&(kind, name.into())) else {
             return Ok(None);
         };
@@ -232,7 +254,11 @@ impl Image {
                 "the schema cache is damaged",
             ));
         }
-        M::decode(&*bytes)
+        let message = match self.protocol {
+            Protocol::V5 => M::Old::decode(&*bytes).map(Convert::convert),
+            Protocol::V6 => M::decode(&*bytes),
+        };
+        message
             .map(Some)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }

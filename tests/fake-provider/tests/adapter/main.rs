@@ -9,6 +9,7 @@ mod schema;
 mod stored;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nixops4_core::AttrPath;
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
@@ -31,6 +32,7 @@ struct Fake {
 
 impl Fake {
     fn new(script: Json) -> Self {
+        settled_program();
         Self {
             dir: tempfile::tempdir().expect("a directory"),
             script,
@@ -76,6 +78,18 @@ impl Fake {
 
     fn count(&self, call: &str) -> usize {
         self.calls().iter().filter(|made| *made == call).count()
+    }
+}
+
+/// Waits until the plugin is older than the grain of file times: before, nothing is remembered of it.
+fn settled_program() {
+    let program = std::fs::metadata(env!("CARGO_BIN_EXE_fake-provider")).expect("the plugin");
+    let built = program.modified().expect("a time");
+    while built
+        .elapsed()
+        .is_ok_and(|age| age < Duration::from_secs(2))
+    {
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

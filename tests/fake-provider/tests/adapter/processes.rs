@@ -1,7 +1,5 @@
 //! Which processes there are: shared, started again, stopped while idle.
 
-use std::time::Duration;
-
 use nixops4_tfproto::client::Pool;
 
 use super::*;

@@ -98,3 +98,31 @@ async fn a_provider_that_cannot_be_started_says_so() {
     assert!(error.message.contains("there is no such file"), "{error}");
     assert!(error.call.is_empty() && !error.in_doubt);
 }
+
+#[tokio::test]
+async fn a_configuration_that_was_found_right_is_not_checked_again() {
+    let fake = Fake::new(json!({}));
+    for (region, checks) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
+        let provider = fake.provider();
+        let config = plain(json!({ "region": region }));
+        let found = provider.validate_config(&config).await;
+        assert_eq!(found.expect("an answer"), Diagnostics::default());
+        provider.close().await;
+        assert_eq!(fake.count("ValidateProviderConfig"), checks, "{region}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_plugin_remarks_it_remarks_each_time() {
+    let remark = json!({ "warning": true, "summary": "this region is old" });
+    let fake = Fake::new(json!({
+        "rpcs": { "ValidateProviderConfig": { "diagnostics": [remark] } }
+    }));
+    for checks in 1..=2 {
+        let provider = fake.provider();
+        let found = provider.validate_config(&Value::null()).await;
+        assert_ne!(found.expect("an answer"), Diagnostics::default());
+        provider.close().await;
+        assert_eq!(fake.count("ValidateProviderConfig"), checks);
+    }
+}

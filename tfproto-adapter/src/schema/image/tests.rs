@@ -28,7 +28,7 @@ fn schema_of(attributes: Vec<schema::Attribute>, blocks: Vec<schema::NestedBlock
     }
 }
 
-fn response() -> v6::get_provider_schema::Response {
+fn description() -> Description {
     let block = schema::NestedBlock {
         type_name: "rule".to_owned(),
         block: schema_of(vec![attribute("port", "\"number\"")], Vec::new()).block,
@@ -40,7 +40,7 @@ fn response() -> v6::get_provider_schema::Response {
         get_provider_schema_optional: true,
         ..Default::default()
     };
-    v6::get_provider_schema::Response {
+    let response = v6::get_provider_schema::Response {
         provider: Some(schema_of(
             vec![attribute("region", "\"string\"")],
             Vec::new(),
@@ -62,13 +62,14 @@ fn response() -> v6::get_provider_schema::Response {
         data_source_schemas: [("t_d".to_owned(), schema_of(Vec::new(), Vec::new()))].into(),
         server_capabilities: Some(server_capabilities),
         ..Default::default()
-    }
+    };
+    Description::decode(&*response.encode_to_vec()).expect("the same message")
 }
 
 fn saved() -> (tempfile::TempDir, std::path::PathBuf, Hash) {
     let dir = tempfile::tempdir().expect("a directory");
     let (path, hash) = (dir.path().join("deep/x.schema"), blake3::hash(b"binary"));
-    Image::build(&response(), &BTreeMap::new())
+    Image::build(Protocol::V6, &description(), &BTreeMap::new())
         .save(&path, &hash)
         .expect("saved");
     (dir, path, hash)
@@ -120,8 +121,44 @@ fn what_was_saved_is_read_type_by_type() {
 }
 
 #[test]
+fn what_an_old_plugin_says_is_lifted() {
+    let attribute = v5::schema::Attribute {
+        name: "password".to_owned(),
+        r#type: b"\"string\"".to_vec(),
+        optional: true,
+        // A field whose number means something else in protocol 6.
+        write_only: true,
+        ..Default::default()
+    };
+    let block = v5::schema::Block {
+        attributes: vec![attribute],
+        ..Default::default()
+    };
+    let schema = v5::Schema {
+        version: 2,
+        block: Some(block),
+    };
+    let description = Description {
+        resource_schemas: [("t".to_owned(), schema.encode_to_vec())].into(),
+        ..Default::default()
+    };
+    let built = Image::build(Protocol::V5, &description, &BTreeMap::new());
+    let dir = tempfile::tempdir().expect("a directory");
+    let (path, hash) = (dir.path().join("x.schema"), blake3::hash(b"binary"));
+    built.save(&path, &hash).expect("saved");
+    for image in [built, Image::open(&path, &hash).expect("an image")] {
+        let read: v6::Schema = image
+            .read(Kind::Resource, "t")
+            .expect("valid")
+            .expect("there");
+        assert_eq!(read.version, 2);
+        assert!(read.block.expect("a block").attributes[0].write_only);
+    }
+}
+
+#[test]
 fn a_bad_type_spoils_no_other() {
-    let schemas = Schemas::new(Image::build(&response(), &BTreeMap::new()));
+    let schemas = Schemas::new(Image::build(Protocol::V6, &description(), &BTreeMap::new()));
     let error = schemas
         .get(Kind::Resource, "t_bad")
         .expect_err("invalid")
