@@ -67,6 +67,7 @@ fn main() -> ExitCode {
         .name("evaluation".into())
         .stack_size(STACK)
         .spawn(move || {
+            let _together = Together;
             let result = serve::serve(engine, requests, own, io::stdout());
             // Leaving at once spares taking apart a heap that nobody needs any more.
             leave(result);
@@ -110,6 +111,17 @@ fn engine(mut args: impl Iterator<Item = String>) -> Result<engine::Choice, Stri
         (None, None) => Ok(engine::Choice::default()),
         (Some("--evaluator"), Some(name)) if args.next().is_none() => name.parse(),
         _ => Err("the arguments are --version, or --evaluator and its name".to_owned()),
+    }
+}
+
+/// Should the evaluation panic, which is a fault of ours, the process ends with it: then whoever
+/// waits for an answer learns that there will be none.
+struct Together;
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        // What the panic says stands on standard error already.
+        std::process::exit(101);
     }
 }
 

@@ -462,7 +462,11 @@ impl Lexer<'_> {
                 self.modes.push(Mode::Code);
             }
             [b'\'', b'\'', b'$' | b'\'', ..] => self.push(Token::IndentedEscape, 3),
-            [b'\'', b'\'', b'\\', _, ..] => self.push(Token::IndentedEscape, 4),
+            [b'\'', b'\'', b'\\', first, ..] => {
+                // One character, of as many bytes as its first one says.
+                let character = first.leading_ones().max(1) as usize;
+                self.push(Token::IndentedEscape, 3 + character);
+            }
             [b'\'', b'\'', ..] => {
                 self.push(Token::IndentedClose, 2);
                 self.modes.pop();
@@ -549,6 +553,13 @@ mod tests {
         assert_eq!(tokens("\"$a${b}\"")[1], (Token::StringText, "$a"));
         assert_eq!(tokens("''$${a}''")[1], (Token::IndentedText, "$${a}"));
         assert_eq!(tokens("'' \n x''")[0], (Token::IndentedOpen, "'' \n"));
+    }
+
+    #[test]
+    fn any_character_can_be_escaped() {
+        let escape = |text| tokens(text)[1];
+        assert_eq!(escape(r"''''\nx''"), (Token::IndentedEscape, r"''\n"));
+        assert_eq!(escape(r"''''\ћx''"), (Token::IndentedEscape, r"''\ћ"));
     }
 
     #[test]
