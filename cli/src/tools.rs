@@ -86,24 +86,21 @@ impl Providers {
         NativeProvider::limited(program, settings)
     }
 
-    /// Finds a plugin's program on this machine.
+    /// Finds a plugin's program on this machine, and what is to be said of how it was found.
     fn plugin_program(
         &self,
         executable: Option<&str>,
         source: Option<&str>,
         version: Option<&str>,
-    ) -> Result<PathBuf, Failure> {
+    ) -> Result<(PathBuf, Vec<String>), Failure> {
         let located = match executable {
             Some(executable) => match self.program_or_package(executable, source, version)? {
-                Found::Program(path) => return Ok(path),
+                Found::Program(path) => return Ok((path, Vec::new())),
                 Found::Package(located) => *located,
             },
             None => self.locate(source, version)?,
         };
-        for warning in &located.warnings {
-            tracing::warn!("{warning}");
-        }
-        Ok(located.executable)
+        Ok((located.executable, located.warnings))
     }
 
     /// What `executable` names: a plugin's program, or the package that has one.
@@ -195,7 +192,7 @@ impl ProviderFactory for Providers {
                         ..PluginOptions::new(name, attached.address.to_string())
                     }));
                 }
-                let executable = self.plugin_program(
+                let (executable, warnings) = self.plugin_program(
                     executable.as_deref(),
                     source.as_deref(),
                     version.as_deref(),
@@ -205,6 +202,7 @@ impl ProviderFactory for Providers {
                     settings: settings.clone(),
                     pool: self.plugins.clone(),
                     tls: self.environment.path_variable(DISABLE_TLS).is_none(),
+                    warnings,
                     ..PluginOptions::new(name, executable)
                 }))
             }
@@ -237,7 +235,7 @@ fn not_located(error: &LocateError) -> Diagnostic {
     let text = chain(error);
     let (summary, detail) = text.split_once('\n').unwrap_or((&text, ""));
     let mut diagnostic = Diagnostic::error(summary).detail(detail);
-    diagnostic.hints.extend(error.hint());
+    diagnostic.hints.extend(error.hints());
     diagnostic
 }
 

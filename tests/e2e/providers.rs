@@ -1,6 +1,6 @@
 //! Looking at providers: which there are.
 
-use nixops4_tests::{Sandbox, mirror_plugin, programs};
+use nixops4_tests::{Sandbox, fake_provider, mirror_plugin, programs};
 
 const DEPLOYMENT: &str = r#"{ providers, ... }: {
   providers.local = { };
@@ -58,5 +58,43 @@ fn what_is_not_found_is_said_beside_the_others() {
         ran.stderr
             .contains("no plugin found for provider acme/fake"),
         "{ran:?}"
+    );
+}
+
+#[test]
+fn what_a_developer_put_in_place_is_used_and_said() {
+    let mut sandbox = Sandbox::with_deployment(
+        r#"{ providers, ... }: {
+          providers.fake = { source = "acme/fake"; version = "~> 1.0"; };
+          members.thing = { type = providers.fake.fake_thing; inputs.name = "x"; };
+        }"#,
+    );
+    let folder = sandbox.path().join("build");
+    std::fs::create_dir(&folder).expect("a folder");
+    let plugin = folder.join("terraform-provider-fake");
+    std::os::unix::fs::symlink(fake_provider(), plugin).expect("a link");
+    sandbox.write(
+        "dev.tfrc",
+        r#"provider_installation {
+             dev_overrides { "acme/fake" = "build" }
+             direct {}
+           }"#,
+    );
+    sandbox.set("TF_CLI_CONFIG_FILE", "dev.tfrc");
+    let ran = sandbox.ok(&["plan"]);
+    assert!(ran.stdout.contains("+ thing  fake_thing"), "{ran:?}");
+    let said = "warning: registry.opentofu.org/acme/fake is overridden by [dir]/build; its version is \
+                not checked";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_a_hint_where_a_plugin_is_missing() {
+    let mut sandbox = Sandbox::with_deployment(DEPLOYMENT);
+    sandbox.set("TF_CLI_CONFIG_FILE", "none.tfrc");
+    let said = sandbox.fails(&["providers", "list"]);
+    assert!(
+        said.contains("hint: the CLI configuration [dir]/none.tfrc does not exist"),
+        "{said}"
     );
 }

@@ -172,14 +172,15 @@ impl FetchError {
 }
 
 impl InstallError {
-    /// What the user can do.
-    pub fn hint(&self) -> Option<String> {
-        match self {
+    /// What may be the cause, and what the user can do.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Locate(error) => return error.hints(),
             Self::Fetch { source, .. } => source.hint(),
-            Self::Locate(error) => error.hint(),
             Self::OutOfDate(_) => Some("run the command without --locked".to_owned()),
             Self::LockedOtherwise { .. } => Some("--upgrade locks another version".to_owned()),
             _ => None,
-        }
+        };
+        hint.into_iter().collect()
     }
 }

@@ -125,20 +125,20 @@ pub struct NotFound {
     platform: Platform,
     /// The places, in the order they were tried.
     pub tried: Vec<Tried>,
-    /// What the user can do.
-    pub hint: String,
+    /// What may be the cause, and what the user can do.
+    pub hints: Vec<String>,
 }
 
 impl LocateError {
-    /// What the user can do.
-    pub fn hint(&self) -> Option<String> {
+    /// What may be the cause, and what the user can do.
+    pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::NotFound(not_found) => Some(not_found.hint.clone()),
-            Self::NotLocked(_) => Some(format!("{INSTALL} locks it")),
+            Self::NotFound(not_found) => not_found.hints.clone(),
+            Self::NotLocked(_) => vec![format!("{INSTALL} locks it")],
             Self::LockedOtherwise { .. } => {
-                Some("`nixops4 providers install --upgrade` locks another version".to_owned())
+                vec!["`nixops4 providers install --upgrade` locks another version".to_owned()]
             }
-            Self::Config(_) | Self::Package { .. } | Self::Unfit { .. } => None,
+            Self::Config(_) | Self::Package { .. } | Self::Unfit { .. } => Vec::new(),
         }
     }
 }
@@ -189,10 +189,12 @@ pub fn locate(
             }
         }
     }
+    let mut hints = config.warnings.clone();
+    hints.push(search.near.hint());
     Err(LocateError::NotFound(Box::new(NotFound {
         request: request.clone(),
         platform: environment.platform().clone(),
-        hint: search.near.hint(),
+        hints,
         tried: search.tried,
     })))
 }

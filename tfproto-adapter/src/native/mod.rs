@@ -102,7 +102,7 @@ impl Arguments {
                 provider: kind.clone(),
                 call: String::new(),
                 message: format!("{error}{}", cause.unwrap_or_default()),
-                hints: error.hint().into_iter().collect(),
+                hints: error.hints(),
                 in_doubt: false,
             }
         })?;

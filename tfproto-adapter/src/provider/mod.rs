@@ -72,6 +72,8 @@ pub struct PluginOptions {
     pub tls: bool,
     /// The plugin, if it runs already; then `executable` is only its name.
     pub attach: Option<Attached>,
+    /// What is to be said of how it was found.
+    pub warnings: Vec<String>,
 }
 
 impl PluginOptions {
@@ -86,6 +88,7 @@ impl PluginOptions {
             pool: Arc::default(),
             tls: true,
             attach: None,
+            warnings: Vec::new(),
         }
     }
 }
@@ -141,11 +144,13 @@ impl Provider for TfProvider {
             Ok(checked) => checked,
             Err(diagnostics) => return Ok(diagnostics),
         };
+        let mut diagnostics = session.found_with();
+        diagnostics.extend(checked.warnings);
         let config_value =
             session.encode("ValidateProviderConfig", &schema.block, &checked.value)?;
         let verdict = session.verdict(&config_value.msgpack).await;
         if verdict.as_ref().is_some_and(Verdict::holds) {
-            return Ok(checked.warnings);
+            return Ok(diagnostics);
         }
         let request = v6::validate_provider_config::Request {
             config: Some(config_value),
@@ -158,7 +163,6 @@ impl Provider for TfProvider {
         if let Some(verdict) = verdict.filter(|_| response.diagnostics.is_empty()) {
             verdict.keep();
         }
-        let mut diagnostics = checked.warnings;
         diagnostics.extend(session.about_inputs(config, &response.diagnostics));
         Ok(diagnostics)
     }

@@ -95,6 +95,12 @@ impl Session {
         &self.options.name
     }
 
+    /// What is to be said of how the plugin was found.
+    pub(super) fn found_with(&self) -> Diagnostics {
+        let warnings = self.options.warnings.iter().cloned();
+        Diagnostics(warnings.map(Diagnostic::warning).collect())
+    }
+
     /// The provider, in messages about its configuration.
     pub(super) fn owner(&self) -> String {
         format!("provider {}", self.options.name)

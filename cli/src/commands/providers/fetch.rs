@@ -162,7 +162,7 @@ fn said(error: &InstallError) -> Diagnostic {
     let text = chain(error);
     let (summary, detail) = text.split_once('\n').unwrap_or((&text, ""));
     let mut diagnostic = Diagnostic::error(summary).detail(detail);
-    diagnostic.hints.extend(error.hint());
+    diagnostic.hints.extend(error.hints());
     diagnostic
 }
 

@@ -191,10 +191,10 @@ pub fn said(error: &InstallError) -> String {
         text.push_str(&format!(": {error}"));
         source = error.source();
     }
-    match error.hint() {
-        Some(hint) => format!("{text}\nhint: {hint}"),
-        None => text,
+    for hint in error.hints() {
+        text.push_str(&format!("\nhint: {hint}"));
     }
+    text
 }
 
 /// All files below a directory.

@@ -92,11 +92,12 @@ impl World {
     fn error(&self, source: &str, version: &str) -> String {
         let error = self.locate(source, version).expect_err("no plugin");
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+        let hints = error.hints();
+        let hints = hints.iter().map(|hint| format!("\nhint: {hint}"));
         format!(
             "{error}{}{}",
             cause.unwrap_or_default(),
-            hint.unwrap_or_default()
+            hints.collect::<String>()
         )
         .replace(&self.0.path().display().to_string(), "~")
     }
@@ -253,6 +254,11 @@ fn configured_mirrors_replace_the_implied_ones() {
             .error("acme/z", "")
             .contains("~/own: is not meant for this provider")
     );
+    let misspelt = "providr_installation {}\n";
+    world.file(".tofurc", 0o644, misspelt.as_bytes());
+    let error = world.error("example.com/acme/z", "");
+    let hint = "\nhint: ~/.tofurc, line 1: unknown setting \"providr_installation\"";
+    assert!(error.contains(hint), "{error}");
 }
 
 #[test]
