@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds with optimisation and runs the benchmarks: tests/scripts/bench.sh [startup|local|many|eval|lang|aws|processes]…
+# Builds with optimisation and runs the benchmarks: tests/scripts/bench.sh [startup|local|many|eval|lang|plugins|aws|processes]…
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/scripts/lib.sh
@@ -13,7 +13,7 @@ finish() {
 }
 trap finish EXIT
 
-cargo build --release --quiet --bins --workspace
+cargo build --release --quiet --workspace --bins --example figures --example codec
 mirror=$(find_aws_mirror)
 if [ -n "$mirror" ]; then
   python=$(install_moto "$target")

@@ -10,7 +10,8 @@ const COUNT: usize = 100;
 const ROUNDS: usize = 3;
 /// Each in a region of its own: for some calls the API walks over all that is there.
 const REGIONS: [&str; 2] = ["eu-central-1", "eu-west-1"];
-const PROVIDER: [(&str, &str); 3] = [
+/// What the provider is set up with beside its region.
+pub const PROVIDER: [(&str, &str); 3] = [
     ("skip_credentials_validation", "true"),
     ("skip_requesting_account_id", "true"),
     ("skip_metadata_api_check", "\"true\""),

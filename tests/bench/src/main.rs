@@ -2,7 +2,8 @@
 //!
 //! Runs of the two are taken in turn, so that whatever else the machine is doing meets both; the
 //! figures are medians. Usage:
-//! `nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|lang|aws|processes]…`.
+//! `nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|lang|plugins|aws|processes]…`.
+//! The part `plugins` wants the adapter's examples there too.
 //! The part `aws` wants `AWS_ENDPOINT_URL` to name a loopback AWS API, and TF_CLI_CONFIG_FILE a
 //! configuration with a mirror that holds the AWS provider: `tests/scripts/bench.sh` sees to both.
 
@@ -10,6 +11,7 @@ mod aws;
 mod eval;
 mod lang;
 mod local;
+mod plugins;
 mod processes;
 mod run;
 
@@ -20,7 +22,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     let Some(programs) = args.next().map(PathBuf::from) else {
         eprintln!(
-            "usage: nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|lang|aws|processes]..."
+            "usage: nixops4-bench DIR-WITH-PROGRAMS [startup|local|many|eval|lang|plugins|aws|processes]..."
         );
         return ExitCode::FAILURE;
     };
@@ -41,6 +43,9 @@ fn main() -> ExitCode {
     }
     if wants("lang") {
         lang::all(&nixops4);
+    }
+    if wants("plugins") {
+        plugins::alone(&programs);
     }
     if wants("aws") {
         aws::parameters(&nixops4);
