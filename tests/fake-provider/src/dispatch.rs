@@ -284,7 +284,10 @@ impl Dispatcher {
         if behaviour.crash == Some(Crash::Before) {
             crash();
         }
-        tokio::time::sleep(Duration::from_millis(behaviour.delay_ms)).await;
+        if behaviour.delay_ms > 0 {
+            // Also none would take a tick of the clock, a millisecond.
+            tokio::time::sleep(Duration::from_millis(behaviour.delay_ms)).await;
+        }
         if behaviour.until_stop {
             let _ = stopped.changed().await;
             out.status((1, "the call was cancelled by a request to stop".to_owned()))
