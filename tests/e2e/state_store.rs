@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use nixops4_tests::{Sandbox, fake_provider, go_plugin, wait_until};
+use nixops4_tests::{Sandbox, fake_provider, go_plugin, signal, wait_until};
 use serde_json::{Value, json};
 
 const FAKE: &str = r#"{ members, providers, ... }: {
@@ -282,4 +282,26 @@ fn the_store_of_a_plugin_on_the_framework_keeps_a_state() {
     sandbox.ok(&["state", "unlock", "kept", "1-2", "--yes"]);
     sandbox.ok(&["destroy", "--yes"]);
     assert!(!sandbox.has("objects/object-1.json"));
+}
+
+#[test]
+fn interrupted_while_it_is_opened_the_lock_is_given_up() {
+    // The store answers late, so that the lock is there and the state is not.
+    let late = json!({ "rpcs": { "ReadStateBytes": { "delay_ms": 700 } } });
+    let sandbox = sandbox(FAKE, &late);
+    let mut child = sandbox
+        .command(&["apply", "--yes"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("nixops4 starts");
+    // It is written while we look.
+    wait_until("the lock", || {
+        sandbox.has("world") && sandbox.read("world").contains("apply --yes")
+    });
+    signal("INT", child.id());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(world(&sandbox)["locks"], json!({}));
+    assert!(log(&sandbox).is_empty(), "nothing was begun");
 }

@@ -16,7 +16,7 @@ use super::nodes::ProviderId;
 use super::session::{Batch, Session};
 use super::values::has_drifted;
 use super::work::{Done, Work};
-use crate::engine::{Interrupt, Tools};
+use crate::engine::{Interrupt, StateAccess, Tools, Urgency};
 use crate::evaluate::{Evaluate, EvaluateError};
 
 /// What came of a batch: the provider instances that were asked about.
@@ -48,6 +48,7 @@ pub(crate) async fn run(
         session,
         tools,
         running: JoinSet::new(),
+        locking: JoinSet::new(),
         bounded: 0,
         asking: None,
         items: None,
@@ -60,6 +61,8 @@ struct Driver<'a> {
     session: &'a mut Session,
     tools: &'a Tools,
     running: JoinSet<(bool, Done)>,
+    /// Of states that are opened to be written. They are apart because they have an effect: a lock.
+    locking: JoinSet<Done>,
     /// How many of those count against the bound.
     bounded: usize,
     asking: Option<Asking>,
@@ -71,15 +74,24 @@ enum News {
     Item(Box<WalkItem>),
     Answered(Result<Answers, EvaluateError>),
     Done(bool, Box<Done>),
+    Locked(Box<Done>),
     Interrupted,
 }
 
 impl Driver<'_> {
     async fn run(mut self, interrupt: &Interrupt) -> Result<(), Stopped> {
+        let result = self.plan(interrupt).await;
+        if result.is_err() {
+            self.finish_locking(interrupt).await;
+        }
+        result
+    }
+
+    async fn plan(&mut self, interrupt: &Interrupt) -> Result<(), Stopped> {
         loop {
             self.start_work();
             self.start_batch();
-            if self.running.is_empty() && self.asking.is_none() {
+            if self.running.is_empty() && self.locking.is_empty() && self.asking.is_none() {
                 match self.session.advance() {
                     true => continue,
                     false => return Ok(()),
@@ -92,7 +104,8 @@ impl Driver<'_> {
                     self.bounded -= usize::from(bounded);
                     self.done(*done);
                 }
-                // Nothing of planning has an effect, so what runs is simply dropped.
+                News::Locked(done) => self.done(*done),
+                // But for locks, nothing of planning has an effect: what runs is simply dropped.
                 News::Interrupted => return Err(Stopped::Interrupted),
             }
         }
@@ -113,10 +126,34 @@ impl Driver<'_> {
                 self.session.reporter.send(Event::ReadStarted { member });
             }
             let tools = self.tools.clone();
+            if matches!(work, Work::OpenStore(_)) && tools.access == StateAccess::Write {
+                self.locking.spawn(work.run(tools));
+                continue;
+            }
             self.running.spawn(async move {
                 let done = work.run(tools).await;
                 (bounded, done)
             });
+        }
+    }
+
+    /// Lets states that are being locked get there, for what is open is closed with the run: a lock
+    /// that nobody knows of would keep everybody out.
+    async fn finish_locking(&mut self, interrupt: &Interrupt) {
+        if !self.locking.is_empty() && interrupt.urgency() == Urgency::Stop {
+            let at_once = false;
+            self.session.reporter.send(Event::Interrupted { at_once });
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = interrupt.reached(Urgency::AtOnce) => return,
+                done = self.locking.join_next() => match done {
+                    Some(Ok(done)) => self.done(done),
+                    Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                    None => return,
+                },
+            }
         }
     }
 
@@ -159,6 +196,10 @@ impl Driver<'_> {
             answers = answered => News::Answered(answers),
             Some(done) = self.running.join_next() => match done {
                 Ok((bounded, done)) => News::Done(bounded, Box::new(done)),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            },
+            Some(done) = self.locking.join_next() => match done {
+                Ok(done) => News::Locked(Box::new(done)),
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             },
         }
