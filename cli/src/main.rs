@@ -7,6 +7,7 @@ mod commands;
 mod complete;
 mod evaluation;
 mod exit;
+mod interrupt;
 mod log;
 mod memory;
 mod plan_file;
@@ -25,6 +26,7 @@ use clap::Parser;
 use command_error::CommandError;
 use command_line::{Cli, Command, StateCommand};
 use exit::Exit;
+use interrupt::droppable;
 
 fn main() -> ExitCode {
     if complete::answered() {
@@ -87,28 +89,35 @@ async fn run_async(cli: Cli) -> Result<Exit, CommandError> {
         evaluation::arguments(&cli.evaluation),
     );
     let show_trace = cli.show_trace;
+    // The others listen to signals themselves.
     match cli.command {
         Command::Eval(args) => commands::eval::run(args, show_trace).await,
         Command::Repl(args) => commands::repl::run(args, show_trace).await,
-        Command::Members(command) => commands::members::run(command, show_trace).await,
+        Command::Members(command) => droppable(commands::members::run(command, show_trace)).await,
         Command::Apply(args) => commands::apply::apply(args, show_trace).await,
         Command::Destroy(args) => commands::apply::destroy(args, show_trace).await,
         Command::Import(args) => commands::import::run(args, show_trace).await,
         Command::List(args) => commands::list::run(args, show_trace).await,
         Command::Run(args) => commands::operation::run(args, show_trace).await,
         Command::Plan(args) => commands::plan::run(args, show_trace).await,
-        Command::Show(args) => commands::show::show(args, show_trace).await,
-        Command::Output(args) => commands::output::run(args, show_trace).await,
-        Command::State(StateCommand::List(args)) => commands::show::list(args, show_trace).await,
+        Command::Show(args) => droppable(commands::show::show(args, show_trace)).await,
+        Command::Output(args) => droppable(commands::output::run(args, show_trace)).await,
+        Command::State(StateCommand::List(args)) => {
+            droppable(commands::show::list(args, show_trace)).await
+        }
         Command::State(StateCommand::Show(args)) => {
-            commands::show::state_show(args, show_trace).await
+            droppable(commands::show::state_show(args, show_trace)).await
         }
         Command::State(StateCommand::Dump { member, root }) => {
-            commands::show::dump(member, root, show_trace).await
+            droppable(commands::show::dump(member, root, show_trace)).await
         }
         Command::State(StateCommand::Repair(args)) => commands::repair::run(args, show_trace).await,
-        Command::State(StateCommand::Unlock(args)) => commands::unlock::run(args, show_trace).await,
-        Command::Providers(command) => commands::providers::run(command, show_trace).await,
+        Command::State(StateCommand::Unlock(args)) => {
+            droppable(commands::unlock::run(args, show_trace)).await
+        }
+        Command::Providers(command) => {
+            droppable(commands::providers::run(command, show_trace)).await
+        }
         Command::Check(args) => commands::check::run(args, show_trace).await,
         // Done before there was a runtime.
         Command::Init(_) | Command::Completion { .. } => Ok(Exit::Done),

@@ -6,6 +6,7 @@ use nixops4_core::state::{OpenIntent, Snapshot, query};
 
 use crate::args::RootArgs;
 use crate::command_error::CommandError;
+use crate::exit::Exit;
 use crate::tools::{Providers, States};
 use crate::{root, session, ui};
 
@@ -26,6 +27,7 @@ impl Memory {
         let providers = Providers::new(&root.base);
         let evaluator = match session::load(args, show_trace).await {
             Ok((evaluator, _)) => evaluator,
+            Err(error) if error.exit == Exit::Interrupted => return Err(error),
             Err(error) => {
                 anstream::eprint!("{}", ui::diagnostics::render_all(&error.diagnostics));
                 anstream::eprintln!("Only the default state is looked at.");

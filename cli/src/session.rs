@@ -13,7 +13,7 @@ use nixops4_proto::evaluator::{Configure, Load};
 
 use crate::args::RootArgs;
 use crate::command_error::CommandError;
-use crate::exit::Exit;
+use crate::interrupt::interrupted;
 use crate::programs::Program;
 use crate::root::{self, Root};
 use crate::tools::Providers;
@@ -60,9 +60,7 @@ pub async fn interruptible_within<T>(
     if asked.is_err() {
         evaluator.kill();
     }
-    let mut interrupted = CommandError::user("interrupted");
-    interrupted.exit = Exit::Interrupted;
-    Err(interrupted)
+    Err(interrupted())
 }
 
 /// Starts an evaluator; functions are those of the providers that `providers` starts.

@@ -1,6 +1,5 @@
 //! `nixops4 apply` and `nixops4 destroy`: plan, ask, do.
 
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -16,7 +15,7 @@ use crate::exit::Exit;
 use crate::plan_file;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
-use crate::ui::style::{BOLD, paint};
+use crate::ui::question::{ask, may_ask};
 
 #[derive(Args, Debug)]
 pub struct ApplyArgs {
@@ -178,40 +177,7 @@ impl Approve for Approval {
         if self.yes {
             return true;
         }
-        // Waiting for the answer must not keep the signals waiting.
-        let answer = tokio::task::spawn_blocking(|| ask("Do this?")).await;
-        matches!(answer, Ok(Ok(true)))
+        // An interrupt is heard by the run as well.
+        matches!(ask("Do this?").await, Ok(true))
     }
-}
-
-/// # Errors
-/// Where nobody can be asked and nobody has said yes.
-pub fn may_ask(yes: bool, json: bool) -> Result<(), CommandError> {
-    match yes || (!json && std::io::stdin().is_terminal()) {
-        true => Ok(()),
-        false => Err(CommandError::user(
-            "there is no terminal to ask on, and --yes is not given",
-        )),
-    }
-}
-
-/// Asks a question that only yes answers.
-///
-/// # Errors
-/// Where there is no terminal to ask on.
-pub fn ask(question: &str) -> Result<bool, CommandError> {
-    if !std::io::stdin().is_terminal() {
-        return Err(CommandError::user(
-            "there is no terminal to ask on, and --yes is not given",
-        ));
-    }
-    anstream::eprint!("{} [y/N] ", paint(BOLD, question));
-    let _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().read_line(&mut answer);
-    let yes = read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes");
-    if !yes {
-        anstream::eprintln!("Nothing was done.");
-    }
-    Ok(yes)
 }

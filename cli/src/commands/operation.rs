@@ -5,12 +5,12 @@ use nixops4_core::MemberPath;
 use nixops4_core::engine::{OperationPlan, OperationReport, nearest};
 use nixops4_proto::evaluator::OperationHead;
 
-use super::apply::{ask, may_ask};
 use crate::args::{RefreshChoice, RootArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+use crate::ui::question::{ask, may_ask};
 
 #[derive(Args, Debug)]
 #[command(override_usage = "nixops4 run [OPTIONS] [MEMBER] [OPERATION]")]
@@ -81,7 +81,7 @@ async fn carry_out(
         anstream::print!("{}", ui::operation::render(&plan));
         anstream::eprint!("{}", ui::diagnostics::render_all(&plan.warnings));
     }
-    if !yes && !approved().await {
+    if !yes && !ask("Run this?").await? {
         return Ok(Exit::Failed);
     }
     let report = invoke(run, &plan).await?;
@@ -96,12 +96,6 @@ async fn carry_out(
             (false, true) => Exit::Failed,
         },
     )
-}
-
-async fn approved() -> bool {
-    // Waiting for the answer must not keep the signals waiting.
-    let answer = tokio::task::spawn_blocking(|| ask("Run this?")).await;
-    matches!(answer, Ok(Ok(true)))
 }
 
 async fn invoke(run: &mut Run, plan: &OperationPlan) -> Result<OperationReport, CommandError> {

@@ -5,13 +5,13 @@ use nixops4_core::MemberPath;
 use nixops4_core::engine::StateAccess;
 use nixops4_core::state::{IntentId, OpenIntent, OperationKind, StateEvent};
 
-use super::apply::ask;
 use crate::args::{RefreshChoice, RootArgs, RunArgs};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::{Memory, selected};
 use crate::run::{Options, Run};
-use crate::ui;
+use crate::ui::question::ask;
+use crate::{interrupt, ui};
 
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("how").required(true))]
@@ -41,8 +41,13 @@ pub async fn run(args: RepairArgs, show_trace: bool) -> Result<Exit, CommandErro
     if let Some(id) = &args.adopt {
         return adopt(&args, id, show_trace).await;
     }
-    let memory = Memory::open(&args.root, StateAccess::Write, show_trace).await?;
-    let result = settle(&memory, &args).await;
+    // What is opened is locked, and has to be given up again.
+    let opening = Memory::open(&args.root, StateAccess::Write, show_trace);
+    let (memory, interrupted) = interrupt::finished(opening).await?;
+    let result = match interrupted {
+        true => Err(interrupt::interrupted()),
+        false => settle(&memory, &args).await,
+    };
     memory.close().await?;
     result
 }
@@ -55,7 +60,7 @@ async fn adopt(args: &RepairArgs, id: &str, show_trace: bool) -> Result<Exit, Co
                 .hint("`nixops4 state repair MEMBER --adopt ID`"),
         );
     };
-    if !args.yes && !ask(&format!("Take over {id} as {member}?"))? {
+    if !args.yes && !ask(&format!("Take over {id} as {member}?")).await? {
         return Ok(Exit::Failed);
     }
     let run = RunArgs::on(args.root.clone(), RefreshChoice::None);
@@ -83,7 +88,7 @@ async fn settle(memory: &Memory, args: &RepairArgs) -> Result<Exit, CommandError
     for (_, id, open) in &chosen {
         anstream::println!("{}", describe(id, open));
     }
-    if !args.yes && !ask("Forget these operations?")? {
+    if !args.yes && !ask("Forget these operations?").await? {
         return Ok(Exit::Failed);
     }
     for (state, id, _) in chosen {

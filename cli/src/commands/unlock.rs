@@ -4,11 +4,11 @@ use clap::Args;
 use nixops4_core::MemberPath;
 use nixops4_core::engine::break_lock;
 
-use super::apply::ask;
 use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::tools::Providers;
+use crate::ui::question::ask;
 use crate::{session, ui};
 
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ pub async fn run(args: UnlockArgs, show_trace: bool) -> Result<Exit, CommandErro
         yes,
     } = args;
     let question = format!("Let others write what {member} keeps, although a run has it locked?");
-    if !yes && !ask(&question)? {
+    if !yes && !ask(&question).await? {
         return Ok(Exit::Failed);
     }
     let (evaluator, root) = session::load(&root, show_trace).await?;

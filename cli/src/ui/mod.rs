@@ -3,10 +3,10 @@
 pub mod dependencies;
 pub mod diagnostics;
 pub mod document;
-
 pub mod nix;
 pub mod operation;
 pub mod plan;
 pub mod progress;
+pub mod question;
 pub mod style;
 pub mod value;

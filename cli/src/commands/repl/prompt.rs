@@ -14,6 +14,7 @@ use super::command::{self, Command, Line};
 use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
+use crate::interrupt::droppable;
 use crate::root::{self, Root};
 use crate::tools::{Providers, States};
 use crate::{session, ui};
@@ -198,7 +199,8 @@ async fn start(
 async fn remember(evaluator: &EvaluatorProcess, root: &Root) -> Result<(), CommandError> {
     let providers = Providers::new(&root.base);
     let states = States::new(&root.base);
-    let opened = remembered(evaluator, &providers, &states, StateAccess::Read).await;
+    let opening = remembered(evaluator, &providers, &states, StateAccess::Read);
+    let opened = droppable(async { Ok(opening.await) }).await?;
     let states = match opened {
         Ok(opened) => {
             anstream::eprint!("{}", ui::diagnostics::render_all(&opened.warnings));
