@@ -12,6 +12,7 @@ use nixops4_proto::functions::{
     Answer, Call, FunctionCall, FunctionError, FunctionName, FunctionParameter,
 };
 use nixops4_proto::tree::{ATTRS, NODE_KEY, Tree, UNKNOWN};
+use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use crate::wire::Wire;
@@ -41,33 +42,55 @@ fn provider(
         let id = resource::instance_id(evaluator, value)?;
         return Ok((id, resource::program(evaluator, value)?));
     }
-    let executable = read::optional_field(evaluator, value, "executable")?;
-    let source = read::optional_field(evaluator, value, "source")?;
-    let version = read::optional_field(evaluator, value, "version")?;
-    let Some(name) = source.clone().or_else(|| executable.clone()) else {
-        let message = "a provider is named by its `source' or its `executable'";
-        return Err(EvalError::new(ErrorKind::Value, message));
+    let named = NamedProvider {
+        executable: read::optional_field(evaluator, value, "executable")?,
+        source: read::optional_field(evaluator, value, "source")?,
+        version: read::optional_field(evaluator, value, "version")?,
+        args: match evaluator.select_opt(value, "args")? {
+            Some(args) => read::strings(evaluator, &args)?,
+            None => Vec::new(),
+        },
     };
-    let is_plugin = source.is_some()
-        || name
-            .rsplit('/')
-            .next()
-            .is_some_and(|file| file.starts_with("terraform-provider-"));
-    let program = match (is_plugin, executable) {
-        (false, Some(executable)) => {
-            let args = match evaluator.select_opt(value, "args")? {
-                Some(args) => read::strings(evaluator, &args)?,
-                None => Vec::new(),
-            };
-            ProviderProgram::Stdio { executable, args }
-        }
-        (_, executable) => ProviderProgram::Tfplugin {
+    let identity = named.identity();
+    identity.map_err(|message| EvalError::new(ErrorKind::Value, message))
+}
+
+/// A provider that no component declares.
+#[derive(Debug, Deserialize)]
+pub struct NamedProvider {
+    pub executable: Option<String>,
+    pub source: Option<String>,
+    pub version: Option<String>,
+    pub args: Vec<String>,
+}
+
+impl NamedProvider {
+    /// Its name and how its program is found.
+    pub fn identity(self) -> Result<(String, ProviderProgram), &'static str> {
+        let NamedProvider {
             executable,
             source,
             version,
-        },
-    };
-    Ok((name, program))
+            args,
+        } = self;
+        let Some(name) = source.clone().or_else(|| executable.clone()) else {
+            return Err("a provider is named by its `source' or its `executable'");
+        };
+        let is_plugin = source.is_some()
+            || name
+                .rsplit('/')
+                .next()
+                .is_some_and(|file| file.starts_with("terraform-provider-"));
+        let program = match (is_plugin, executable) {
+            (false, Some(executable)) => ProviderProgram::Stdio { executable, args },
+            (_, executable) => ProviderProgram::Tfplugin {
+                executable,
+                source,
+                version,
+            },
+        };
+        Ok((name, program))
+    }
 }
 
 /// Asks `nixops4`, the same only once.

@@ -644,3 +644,50 @@ fn the_tests_of_the_nix_code_pass() {
         assert_eq!(answer.items, [json!({ "text": "[ ]" })], "{tests}");
     }
 }
+
+#[test]
+fn functions_are_called_with_arguments() {
+    let printed = |text: &str, attrs: &[&str], args: Value| {
+        let mut evaluator = Evaluator::start(&[]);
+        let source = json!({ "expr": { "text": text, "base": "/", "name": "string" } });
+        let params = json!({
+            "source": source, "attrs": attrs, "args": args, "format": "nix", "strict": true
+        });
+        let answer = evaluator.ask("eval", params);
+        match answer.end {
+            Ok(_) => answer.items[0]["text"].clone(),
+            Err(error) => error["message"].clone(),
+        }
+    };
+    let two = json!([{ "name": "a", "value": { "text": "x" } },
+        { "name": "b", "value": { "expr": { "text": "1 + 1", "base": "/" } } }]);
+    let cases = [
+        ("{ a }: a", vec![], "\"x\""),
+        ("{ b, c ? 3 }: b + c", vec![], "5"),
+        ("args@{ a, ... }: args.b", vec![], "2"),
+        ("{ __functor = self: { a }: a + \"y\"; }", vec![], "\"xy\""),
+        ("{ f = { b }: { g = { a }: a; }; }", vec!["f.g"], "\"x\""),
+        ("{ x = a: 1; }.x", vec![], "<LAMBDA"),
+        (
+            "{ missing }: 1",
+            vec![],
+            "cannot evaluate a function that has an argument without a value ('missing')",
+        ),
+    ];
+    for (text, attrs, expected) in cases {
+        let text_of = printed(text, &attrs, two.clone());
+        let found = text_of.as_str().expect("text");
+        assert!(found.starts_with(expected), "{text}: {found}");
+    }
+    // Where none are given, functions are called on the way only.
+    let none = json!([]);
+    assert_eq!(
+        printed("{ f = { b ? 2 }: { inherit b; }; }", &["f.b"], none.clone()),
+        "2"
+    );
+    let function = printed("{ b ? 2 }: b", &[], none);
+    assert!(
+        function.as_str().expect("text").starts_with("<LAMBDA"),
+        "{function}"
+    );
+}

@@ -2,7 +2,7 @@
 
 use nix_bindings_expr::value::{Value, ValueType};
 use nixops4_lang::{attr_name, quoted};
-use nixops4_proto::evaluator::{Eval, EvalFormat, EvalSource, Printed};
+use nixops4_proto::evaluator::{Eval, EvalArgValue, EvalFormat, EvalSource, Printed};
 
 use super::Libnix;
 use super::failure::Failure;
@@ -10,6 +10,8 @@ use super::interpreter::Nix;
 use super::outputs::Log;
 use super::roots::path_value;
 use crate::error::{self, WireError};
+
+const AUTO_CALL: &str = include_str!("auto_call.nix");
 
 impl Libnix {
     /// Evaluates and prints, once for each attribute that is asked for.
@@ -21,7 +23,6 @@ impl Libnix {
         let what = match ask.format {
             EvalFormat::Parsed => Some("show how an expression is parsed"),
             EvalFormat::Xml { locations: true } => Some("write positions into XML"),
-            _ if !ask.args.is_empty() => Some("take arguments for an expression"),
             _ => None,
         };
         if let Some(what) = what {
@@ -59,8 +60,12 @@ fn evaluate(nix: &mut Nix, ask: &Eval, emit: &mut dyn FnMut(Printed)) -> Result<
         [] => &whole,
         attrs => attrs,
     };
+    let auto_call = auto_call(nix, ask)?;
     for attr in attrs {
-        let value = select_path(nix, &value, attr)?;
+        let mut value = select_path(nix, &value, attr, &auto_call)?;
+        if !ask.args.is_empty() {
+            value = nix.call(&auto_call, &[value])?;
+        }
         let text = print(nix, &value, ask)?;
         let text = match nix.shared.marks().is_sensitive() {
             true => "(sensitive)".to_owned(),
@@ -71,10 +76,36 @@ fn evaluate(nix: &mut Nix, ask: &Eval, emit: &mut dyn FnMut(Printed)) -> Result<
     Ok(())
 }
 
-/// Goes to `a.0.b`.
-fn select_path(nix: &mut Nix, value: &Value, path: &str) -> Result<Value, Failure> {
+/// The function that calls functions with the arguments that are given.
+fn auto_call(nix: &mut Nix, ask: &Eval) -> Result<Value, Failure> {
+    let mut args = nix.eval("{ }", "/".as_ref())?;
+    // The last of one name counts.
+    let add = nix.eval(
+        "set: name: value: set // { ${name} = value; }",
+        "/".as_ref(),
+    )?;
+    for arg in &ask.args {
+        let value = match &arg.value {
+            EvalArgValue::Expr { text, base } => nix.eval(text, base)?,
+            EvalArgValue::Text(text) => nix.text(text)?,
+        };
+        let name = nix.text(&arg.name)?;
+        args = nix.call(&add, &[args, name, value])?;
+    }
+    let auto_call = nix.eval(AUTO_CALL, "/".as_ref())?;
+    nix.call(&auto_call, &[args])
+}
+
+/// Goes to `a.0.b`; functions on the way are called.
+fn select_path(
+    nix: &mut Nix,
+    value: &Value,
+    path: &str,
+    auto_call: &Value,
+) -> Result<Value, Failure> {
     let mut value = value.clone();
     for step in path.split('.').filter(|step| !step.is_empty()) {
+        value = nix.call(auto_call, &[value])?;
         let item = match step.parse::<u32>() {
             Ok(index) if nix.type_of(&value)? == ValueType::List => {
                 let item = nix.state.require_list_select_idx_strict(&value, index);
@@ -122,13 +153,13 @@ impl Printer<'_> {
             ValueType::String => quoted(self.nix.string_of(value)?.as_bytes()),
             ValueType::AttrSet => self.attrs(value)?,
             ValueType::List => self.list(value)?,
-            ValueType::Function => "«lambda»".to_owned(),
+            ValueType::Function => "<LAMBDA>".to_owned(),
             ValueType::Path => {
                 let function = self.nix.eval("toString", "/".as_ref())?;
                 let text = self.nix.call(&function, std::slice::from_ref(value))?;
                 self.nix.string_of(&text)?
             }
-            ValueType::External | ValueType::Unknown => "«unknown»".to_owned(),
+            ValueType::External | ValueType::Unknown => "<unknown>".to_owned(),
             // Numbers are written as JSON has them, and so are true, false and null.
             _ => self
                 .nix

@@ -246,8 +246,21 @@ fn parse_at(text: &str) -> Option<At> {
     Some(At { file, line, column })
 }
 
-/// The library says what to do next at the end of a message.
+const HINT: &str = "hint: ";
+
+/// A message with what to do next, for an error of Nix to carry both.
+pub fn with_hints(message: &str, hints: &[String]) -> String {
+    let hints = hints.iter().map(|hint| format!("\n{HINT}{hint}"));
+    hints.fold(message.to_owned(), |text, hint| text + &hint)
+}
+
+/// The library says what to do next at the end of a message, and so do providers.
 fn hints(message: &str) -> (String, Vec<String>) {
+    let before = format!("\n{HINT}");
+    if let Some((message, found)) = message.split_once(&before) {
+        let found = found.split(&before).map(str::to_owned);
+        return (message.to_owned(), found.collect());
+    }
     match message.rsplit_once('\n') {
         Some((message, hint)) if hint.starts_with("Did you mean ") => {
             (message.to_owned(), vec![hint.to_owned()])
@@ -359,5 +372,9 @@ mod tests {
         let (message, found) = hints("There is no `x'.\nDid you mean `y'?");
         assert_eq!(message, "There is no `x'.");
         assert_eq!(found, ["Did you mean `y'?"]);
+        let given = ["try 3".to_owned(), "or 4".to_owned()];
+        let (message, found) = hints(&with_hints("not\ngood", &given));
+        assert_eq!(message, "not\ngood");
+        assert_eq!(found, given);
     }
 }

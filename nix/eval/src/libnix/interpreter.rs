@@ -17,7 +17,8 @@ use super::failure::{self, Failure, Places};
 use super::outputs::{OUTPUTS_OF, Shared};
 use crate::error;
 
-const HELPER: &str = include_str!("helper.nix");
+/// The functions that the engine calls.
+pub const HELPER: &str = include_str!("helper.nix");
 
 /// An evaluation state and what belongs to it.
 pub struct Nix {

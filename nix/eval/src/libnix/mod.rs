@@ -8,6 +8,7 @@
 mod components;
 mod expression;
 mod failure;
+mod functions;
 mod interpreter;
 mod operations;
 mod outputs;
@@ -76,7 +77,7 @@ impl Libnix {
         // Where an error happened is read from the trace, which is shortened here.
         nix_bindings_util::settings::set("show-trace", "true").map_err(wrong("be set up"))?;
         let thread = gc_register_my_thread().map_err(wrong("start"))?;
-        let shared = Rc::new(Shared::new(cancel));
+        let shared = Rc::new(Shared::new(wire.clone(), cancel));
         primops::register(&shared).map_err(wrong("take functions"))?;
         let library = crate::library::unpack().map_err(|error| {
             let message = format!("the library cannot be written for Nix to read: {error}");

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::failure;
+use super::functions::Calls;
 use super::primops::Current;
+use crate::wire::Wire;
 
 /// From the primop `look` to the function that gives the outputs of a resource, by its path. The
 /// primop takes and gives text, so that it holds on to no value.
@@ -68,6 +71,7 @@ pub struct Shared {
     /// The attributes that sets made by `builtins.openAttrs` have.
     open: RefCell<BTreeSet<String>>,
     cancel: Arc<AtomicBool>,
+    calls: RefCell<Calls>,
     /// The evaluation state in use.
     pub current: Current,
 }
@@ -80,8 +84,8 @@ struct Key {
 }
 
 impl Shared {
-    /// No outputs are known yet.
-    pub fn new(cancel: Arc<AtomicBool>) -> Shared {
+    /// No outputs are known yet. Functions of providers are asked for over `wire`.
+    pub fn new(wire: Rc<Wire>, cancel: Arc<AtomicBool>) -> Shared {
         Shared {
             outputs: RefCell::default(),
             log: RefCell::default(),
@@ -89,6 +93,7 @@ impl Shared {
             missed: RefCell::default(),
             open: RefCell::default(),
             cancel,
+            calls: RefCell::new(Calls::new(wire)),
             current: Current::default(),
         }
     }
@@ -159,6 +164,15 @@ impl Shared {
     /// The attributes of open sets.
     pub fn open_names(&self) -> Vec<String> {
         self.open.borrow().iter().cloned().collect()
+    }
+
+    /// What a provider answers about one of its functions, as text in JSON.
+    pub fn ask_function(&self, request: &str) -> Result<String> {
+        let (answer, marks) = self.calls.borrow_mut().answer(request)?;
+        if marks != Marks::NONE {
+            self.mark(marks);
+        }
+        Ok(answer)
     }
 
     /// What is at a position of the outputs, as [`OUTPUTS_OF`] reads it.

@@ -64,12 +64,14 @@ const ROOM: i64 = 128;
 
 /// Makes the functions part of `builtins` of every evaluation that begins later.
 pub fn register(shared: &Rc<Shared>) -> Result<()> {
-    let functions: [(&CStr, &CStr, i32, Function); 5] = [
+    let functions: [(&CStr, &CStr, i32, Function); 7] = [
         (c"__isKnown", c"value", 1, is_known),
         (c"__isSensitive", c"value", 1, is_sensitive),
         (c"__mark", c"mark", 1, mark),
+        (c"__nixops4Function", c"request", 1, function),
         (c"__nixops4Marked", c"mark", 1, marked),
         (c"__openAttrs", c"make", 1, open_attrs),
+        (c"__providerFunction", c"provider", 1, provider_function),
     ];
     // Every built-in has a name there, and so has the set of them.
     let mut plain = EvalState::new(Store::open(Some("dummy://"), [])?, [])?;
@@ -164,6 +166,36 @@ impl Call {
         Ok(())
     }
 
+    /// Gives what a function, a text in Nix, makes of the argument.
+    fn apply(&self, text: &str) -> Result<()> {
+        let mut context = Context::new();
+        let text = CString::new(text)?;
+        // SAFETY: what is allocated is released, and the argument is alive during the call.
+        unsafe {
+            let function = check_call!(raw::alloc_value(&mut context, self.state))?;
+            let made = check_call!(raw::expr_eval_from_string(
+                &mut context,
+                self.state,
+                text.as_ptr(),
+                c"/".as_ptr(),
+                function
+            ));
+            let applied = match made {
+                Ok(_) => check_call!(raw::value_call(
+                    &mut context,
+                    self.state,
+                    function,
+                    self.arg(),
+                    self.ret
+                )),
+                Err(error) => Err(error),
+            };
+            raw::value_decref(ptr::null_mut(), function);
+            applied?;
+        }
+        Ok(())
+    }
+
     /// Gives the value of a text in Nix.
     fn give(&self, text: &str) -> Result<()> {
         let mut context = Context::new();
@@ -235,33 +267,19 @@ fn marks_of(name: &str) -> Result<Marks> {
 fn open_attrs(shared: &Shared, call: &Call) -> Result<()> {
     let names = serde_json::to_string(&shared.open_names())?;
     let names = nixops4_lang::quoted(names.as_bytes());
-    let mut context = Context::new();
-    let text = CString::new(format!(
+    call.apply(&format!(
         "make: attrs: builtins.listToAttrs (map (name: {{ inherit name; value = make name; }}) \
          (builtins.fromJSON {names})) // attrs"
-    ))?;
-    // SAFETY: what is allocated is released, and the argument is alive during the call.
-    unsafe {
-        let function = check_call!(raw::alloc_value(&mut context, call.state))?;
-        let made = check_call!(raw::expr_eval_from_string(
-            &mut context,
-            call.state,
-            text.as_ptr(),
-            c"/".as_ptr(),
-            function
-        ));
-        let applied = match made {
-            Ok(_) => check_call!(raw::value_call(
-                &mut context,
-                call.state,
-                function,
-                call.arg(),
-                call.ret
-            )),
-            Err(error) => Err(error),
-        };
-        raw::value_decref(ptr::null_mut(), function);
-        applied?;
-    }
-    Ok(())
+    ))
+}
+
+/// The functions of a provider.
+fn provider_function(_: &Shared, call: &Call) -> Result<()> {
+    call.apply(&super::functions::text())
+}
+
+/// What a provider says of a function, or what the function comes to.
+fn function(shared: &Shared, call: &Call) -> Result<()> {
+    let answer = shared.ask_function(&call.text()?)?;
+    call.give(&nixops4_lang::quoted(answer.as_bytes()))
 }

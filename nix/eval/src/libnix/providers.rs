@@ -29,30 +29,40 @@ pub(super) enum InstanceAt {
     Declared(MemberPath, String),
 }
 
+/// What `helper.nix` says of an instance.
 #[derive(Deserialize)]
-struct Identity {
+pub(super) struct Identity {
     name: Option<String>,
     path: PathForm,
-    program: ProviderProgram,
+    pub(super) program: ProviderProgram,
 }
 
-/// What names an instance: where it is declared, or the program that a resource brings.
+impl Identity {
+    /// What names the instance: where it is declared, or the program that a resource brings. And
+    /// that program.
+    pub(super) fn named(self) -> Result<(String, ProviderProgram), Failure> {
+        if let Some(name) = &self.name {
+            return Ok((format!("{}#{name}", self.path.path()?), self.program));
+        }
+        let name = match &self.program {
+            ProviderProgram::Stdio { executable, args } => {
+                let words = std::iter::once(executable).chain(args);
+                let words: Vec<&str> = words.map(String::as_str).collect();
+                format!("stdio:{}", words.join(" "))
+            }
+            ProviderProgram::Tfplugin { executable, .. } => {
+                format!("tfplugin:{}", executable.as_deref().unwrap_or_default())
+            }
+            ProviderProgram::Local {} => "local:".to_owned(),
+        };
+        Ok((name, self.program))
+    }
+}
+
+/// What names an instance.
 pub(super) fn instance_id(nix: &mut Nix, instance: &Value) -> Result<String, Failure> {
     let identity: Identity = nix.ask("instance", &[], instance)?;
-    if let Some(name) = identity.name {
-        return Ok(format!("{}#{name}", identity.path.path()?));
-    }
-    Ok(match identity.program {
-        ProviderProgram::Stdio { executable, args } => {
-            let mut words = vec![executable];
-            words.extend(args);
-            format!("stdio:{}", words.join(" "))
-        }
-        ProviderProgram::Tfplugin { executable, .. } => {
-            format!("tfplugin:{}", executable.unwrap_or_default())
-        }
-        ProviderProgram::Local {} => "local:".to_owned(),
-    })
+    identity.named().map(|(id, _)| id)
 }
 
 impl InstanceAt {
