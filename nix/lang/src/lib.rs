@@ -40,6 +40,7 @@ mod builtins;
 mod command;
 mod compile;
 pub mod content;
+mod documentation;
 mod error;
 mod eval;
 mod evaluator;

@@ -15,6 +15,7 @@ use nixops4_proto::evaluator::{
 use nixops4_proto::path::{AttrPath, OutputRef};
 
 use crate::error::{self, WireError};
+use crate::library;
 use crate::outputs::Outputs;
 use crate::session::Session;
 
@@ -105,6 +106,15 @@ impl Session {
     pub fn enter(&mut self, ask: &EnterInput) -> Result<Entered, WireError> {
         match self.read_typed(&ask.text)? {
             Input::Empty => Ok(Entered::Nothing {}),
+            Input::Expression(value) if ask.show == Show::Place => {
+                let place = self.evaluator.written_in(&value);
+                let place = place.map_err(|error| self.input_error(&error))?;
+                let path = place.origin.path();
+                Ok(Entered::Written {
+                    position: error::from_location(&place),
+                    shipped: path.is_none_or(library::is_library),
+                })
+            }
             Input::Expression(value) => {
                 let text = self.show(&value, ask.show);
                 let text = text.map_err(|error| self.input_error(&error))?;
@@ -136,6 +146,7 @@ impl Session {
                     return Ok(unknown(&self.outputs, &self.evaluator, error.awaited()));
                 }
                 (Err(error), _) => return Err(error),
+                (Ok(value), Show::Documentation) => return self.evaluator.documentation(&value),
                 (Ok(value), Show::Type) => return Ok(self.evaluator.show_type(&value)),
                 (Ok(Value::String(text)), _)
                     if !self.evaluator.taint_marks(taint).is_sensitive() =>

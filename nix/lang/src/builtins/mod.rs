@@ -9,6 +9,7 @@ mod constants;
 mod context;
 mod control;
 mod derivations;
+mod descriptions;
 mod fetch;
 mod files;
 mod flakes;
@@ -25,6 +26,7 @@ mod types;
 mod versions;
 mod xml;
 
+pub(crate) use descriptions::description;
 pub use flakes::CALL_FLAKE;
 pub(crate) use objects::Source;
 
