@@ -8,31 +8,43 @@ use crate::{
     value::Value,
 };
 
+/// What is known of a function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Documentation {
+    /// Of a built-in one, how it is called.
+    pub usage: Option<String>,
+    /// Where another one was written.
+    pub place: Option<Location>,
+    /// What it does, as somebody has written it.
+    pub text: Option<String>,
+}
+
 impl Evaluator {
     /// What is known of a function: of a built-in one what it takes and gives, of another one where
     /// it was written, with the comment before it.
     ///
     /// # Errors
     /// Where the value is no function, or evaluation fails.
-    pub fn documentation(&mut self, value: &Value) -> Result<String, EvalError> {
+    pub fn documentation(&mut self, value: &Value) -> Result<Documentation, EvalError> {
         let value = self.force(value)?;
         let function = self.bare_function(&value)?;
         if let Value::Builtin(builtin) = &function {
             let name = builtin.name;
-            return Ok(match description(name) {
-                Some((takes, gives)) => format!("builtins.{name} {takes}\n\n{gives}"),
-                None => format!("builtins.{name}"),
+            let (takes, gives) = description(name).unzip();
+            return Ok(Documentation {
+                usage: Some(format!("builtins.{name} {}", takes.unwrap_or("…"))),
+                place: None,
+                text: gives.map(str::to_owned),
             });
         }
         let Some(span) = span_of(&function) else {
             return Err(no_function(&value));
         };
-        let comment = self.files.text_before(span).and_then(comment);
-        let place = self.locate(span);
-        let place =
-            place.map(|at| format!("a function at {}:{}:{}", at.origin, at.line, at.column));
-        let parts = [place, comment.or(Some("(without a comment)".into()))];
-        Ok(parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"))
+        Ok(Documentation {
+            usage: None,
+            place: self.locate(span),
+            text: self.files.text_before(span).and_then(comment),
+        })
     }
 
     /// Where a function was written, or the file that a path or string names.
@@ -144,8 +156,13 @@ mod tests {
     fn said(text: &str) -> String {
         let mut evaluator = Evaluator::new(Box::new(NoHost), Options::default());
         let value = evaluator.eval_str(text, "test", Path::new("/"));
-        let said = value.and_then(|value| evaluator.documentation(&value));
-        said.unwrap_or_else(|error| error.to_string())
+        match value.and_then(|value| evaluator.documentation(&value)) {
+            Ok(found) => {
+                assert_ne!(found.usage.is_some(), found.place.is_some());
+                found.text.unwrap_or_else(|| "nothing".into())
+            }
+            Err(error) => error.to_string(),
+        }
     }
 
     #[test]
@@ -164,15 +181,12 @@ mod tests {
                 "{ /**\n     A:\n\n       code\n   */ __functor = self: x: x; }",
                 "A:\n\n  code",
             ),
+            ("x: x", "nothing"),
+            ("{ /* a */ a = 1; f = x: x; }.f", "nothing"),
         ] {
-            let said = said(text);
-            let (place, comment) = said.split_once("\n\n").expect("both");
-            assert!(place.starts_with("a function at «test»:"), "{place}");
-            assert_eq!(comment, expected);
+            assert_eq!(said(text), expected);
         }
-        assert!(said("x: x").ends_with("(without a comment)"));
-        assert!(said("/* not its */ 1 + (x: x) 1").starts_with("only functions"));
-        assert!(said("[ /* a */ 1 (x: x) ]").starts_with("only functions"));
-        assert!(said("builtins.map (x: x)").starts_with("builtins.map function list\n\n"));
+        assert!(said("/* not its */ 1 + 2").starts_with("only functions"));
+        assert!(said("builtins.map (x: x)").starts_with("What the function gives"));
     }
 }
