@@ -86,14 +86,14 @@ impl Builtin {
 
     #[inline]
     pub(crate) fn run(&self, evaluator: &mut Evaluator, args: &[Value]) -> Eval {
-        match self.code {
+        let outcome = match self.code {
             Code::Native(function) => function(evaluator, args),
+            // What an embedder gives back may still be a thunk.
             Code::Embedded(function) => {
-                // What an embedder gives back may still be a thunk.
-                let value = function(evaluator, args)?;
-                evaluator.force(&value)
+                function(evaluator, args).and_then(|value| evaluator.force(&value))
             }
-        }
+        };
+        outcome.map_err(|error| evaluator.showable(error))
     }
 }
 
