@@ -86,14 +86,17 @@ impl Builtin {
 
     #[inline]
     pub(crate) fn run(&self, evaluator: &mut Evaluator, args: &[Value]) -> Eval {
-        let outcome = match self.code {
-            Code::Native(function) => function(evaluator, args),
-            // What an embedder gives back may still be a thunk.
-            Code::Embedded(function) => {
-                function(evaluator, args).and_then(|value| evaluator.force(&value))
+        match self.code {
+            Code::Native(function) => {
+                function(evaluator, args).map_err(|error| evaluator.showable(error))
             }
-        };
-        outcome.map_err(|error| evaluator.showable(error))
+            // An embedder leaves out itself what is not to be shown.
+            Code::Embedded(function) => {
+                // What an embedder gives back may still be a thunk.
+                let value = function(evaluator, args)?;
+                evaluator.force(&value)
+            }
+        }
     }
 }
 
