@@ -53,8 +53,10 @@ pub async fn interruptible_within<T>(
 ) -> Result<T, CommandError> {
     let mut work = std::pin::pin!(work);
     tokio::select! {
-        result = &mut work => return Ok(result?),
+        // Somebody listens before the work begins, so that no Ctrl-C ends this process unheard.
+        biased;
         _ = tokio::signal::ctrl_c() => {}
+        result = &mut work => return Ok(result?),
     }
     let asked = tokio::time::timeout(patience, evaluator.cancel()).await;
     if asked.is_err() {

@@ -25,6 +25,8 @@ const INPUTS: &[&[&str]] = &[
     &["-E", "[ { x ? 1 }: x ]"],
     &["-E", "{ a = throw \"x\"; b = [ (throw \"y\") ]; }"],
     &["-E", "throw \"x\""],
+    &["-E", "\"a\u{1}b \u{1b}[31m c\""],
+    &["-E", "-"],
     &["-E", "{ a = 1"],
     &["-E", "builtins.warn \"careful\" { a = 1; }"],
     &[
@@ -73,6 +75,12 @@ const OPTIONS: &[&[&str]] = &[
     &["--option", "max-call-depth", "100"],
     &["--show-trace", "--strict"],
     &["--parse"],
+    &["--parse", "--json"],
+    &["--json", "--xml", "--strict"],
+    &["--xml", "--json", "--json"],
+    &["--no-location", "--strict", "--strict"],
+    &["--argstr", "x", "1", "--arg", "x", "2", "--strict"],
+    &["--arg", "x", "1", "--argstr", "x", "2", "--strict"],
 ];
 
 /// What a program prints; `None` where it fails.

@@ -241,6 +241,86 @@ fn what_is_wrong_with_a_flake_is_said() {
 }
 
 #[test]
+fn an_input_in_error_is_named_with_the_place_that_says_it() {
+    let sandbox = sandbox();
+    let said_of = |text: &str| {
+        let _ = fs::remove_file(sandbox.path().join("flake.lock"));
+        sandbox.write("flake.nix", text);
+        sandbox.fails(&["plan"])
+    };
+    let outputs = "outputs = { self, ... }: { };";
+    for (input, line, doing) in [
+        (
+            "inputs.a = {\n  url = \"path:./x\"; };",
+            "flake.nix:3:3",
+            "updating",
+        ),
+        (
+            "inputs.a.url = \"git+file:///x/y\";",
+            "flake.nix:2:1",
+            "updating",
+        ),
+        ("inputs.a.url = \"github:x\";", "flake.nix:2:1", "reading"),
+        (
+            "inputs.a = {\n  url = \"bogus+x:/x\"; };",
+            "flake.nix:3:3",
+            "reading",
+        ),
+        ("inputs.a.uri = \"x\";", "flake.nix:2:1", "reading"),
+        ("inputs.a.url = 1;", "flake.nix:2:1", "reading"),
+        (
+            "inputs.a = {\n type = \"github\"; owner = \"x\"; };",
+            "flake.nix:3:2",
+            "reading",
+        ),
+    ] {
+        let said = said_of(&format!("{{\n{input}\n{outputs} }}"));
+        let doing = format!("while {doing} the flake input 'a'");
+        assert!(said.contains(line) && said.contains(&doing), "{said}");
+        let written = input.lines().last().expect("a line").trim_start();
+        assert!(said.contains(written), "{said}");
+    }
+    let said = said_of(&format!(
+        "{{\n inputs.a = {{\n follows = \"b\"; }};\n{outputs} }}"
+    ));
+    assert!(said.contains("flake.nix:3:2"), "{said}");
+    let said = said_of("{ outputs = { self,\n a ? 1 }: { }; }");
+    assert!(said.contains("flake.nix:2:2"), "{said}");
+}
+
+#[test]
+fn an_input_that_is_fetched_late_is_named_in_its_error() {
+    let sandbox = sandbox();
+    let dir = sandbox.path().display().to_string();
+    sandbox.write("inner/flake.nix", &offering("1"));
+    sandbox.write(
+        "outer/flake.nix",
+        &format!(
+            "{{ inputs.inner.url = \"path:{dir}/inner\";\n\
+             outputs = {{ self, inner }}: {{ inherit (inner) value; }}; }}"
+        ),
+    );
+    let inputs = format!("outer.url = \"path:{dir}/outer\";");
+    sandbox.write("flake.nix", &flake(&inputs, "toString inputs.outer.value"));
+    sandbox.ok(&["plan"]);
+    let good = sandbox.read("flake.lock");
+    let other = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    for (node, way, place) in [
+        ("outer", "outer", "flake.nix:"),
+        ("inner", "outer/inner", "/flake.nix:1:"),
+    ] {
+        let mut wrong: Value = serde_json::from_str(&good).expect("JSON");
+        wrong["nodes"][node]["locked"]["narHash"] = other.into();
+        sandbox.write("flake.lock", &wrong.to_string());
+        let said = sandbox.fails(&["plan"]);
+        let doing = format!("while fetching the flake input '{way}'");
+        assert!(said.contains("error: NAR hash mismatch"), "{said}");
+        assert!(said.contains(&doing) && said.contains(place), "{said}");
+        assert!(said.contains(&format!("{node}.url = ")), "{said}");
+    }
+}
+
+#[test]
 fn a_lock_file_that_cannot_be_true_is_refused() {
     let sandbox = sandbox();
     let server = FileServer::new();

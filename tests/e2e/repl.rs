@@ -314,3 +314,41 @@ fn an_interrupt_ends_what_is_evaluated() {
     assert_eq!(code, Some(130));
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[test]
+fn functions_are_documented_and_their_files_edited() {
+    let mut sandbox = Sandbox::new();
+    sandbox.write(
+        "set.nix",
+        "{\n  /** Doubles\n      a number. */\n  twice = x: x * 2;\n}\n",
+    );
+    let typed = ":l set.nix\n:doc twice\n:doc builtins.map\n";
+    let said = printed(&sandbox, typed);
+    assert!(
+        said.contains("set.nix:4:11\n\nDoubles\na number."),
+        "{said}"
+    );
+    assert!(
+        said.contains("builtins.map function list\n\nWhat"),
+        "{said}"
+    );
+    // An editor that changes the file it is given.
+    sandbox.write("edit.sh", "sed -i s/2/3/ \"$1\"; echo \"edited $1\"");
+    sandbox.set("EDITOR", "sh ./edit.sh");
+    let said = printed(&sandbox, ":l set.nix\ntwice 5\n:e twice\ntwice 5\n");
+    assert_eq!(said, "10\nedited [dir]/set.nix\n15\n");
+    sandbox.set("EDITOR", "false");
+    for (typed, expected) in [
+        (":e ./set.nix", "the editor `false` failed"),
+        (":e builtins.map", "is needed here, not a built-in function"),
+        (":e x: x", "a function that is written in a file"),
+        (":e a = 1", "an expression is needed here, not bindings"),
+        (":doc 1", "only functions are documented, not an integer"),
+        (":doc", ":doc needs something"),
+        (":b 1", "there is no command :b"),
+    ] {
+        let ran = repl(&sandbox, &[], &format!("{typed}\n"));
+        assert_eq!(ran.code, Some(1), "{typed}\n{}", ran.stdout);
+        assert!(ran.stderr.contains(expected), "{typed}\n{}", ran.stderr);
+    }
+}

@@ -1,14 +1,15 @@
 //! `nixops4 eval`: expressions on their own, as `nix-instantiate --eval` and `--parse` take them.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use nixops4_core::evaluate::{Evaluate, EvaluatorProcess};
-use nixops4_proto::evaluator::{Eval, EvalArg, EvalArgValue, EvalFormat, EvalSource};
+use nixops4_proto::evaluator::{Eval, EvalFormat, EvalSource};
 use tokio::sync::mpsc;
 
+use super::eval_arguments::Arguments;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::session;
@@ -21,7 +22,7 @@ pub struct EvalArgs {
     pub sources: Vec<String>,
 
     /// Takes what is given for expressions, never for files
-    #[arg(long, short = 'E')]
+    #[arg(long, short = 'E', overrides_with = "expr")]
     pub expr: bool,
 
     /// A file with the expression
@@ -32,49 +33,50 @@ pub struct EvalArgs {
     #[arg(long, short = 'A', value_name = "PATH")]
     pub attr: Vec<String>,
 
-    /// An argument for functions: a name and an expression
-    #[arg(long, num_args = 2, value_names = ["NAME", "EXPR"])]
-    pub arg: Vec<String>,
+    #[command(flatten)]
+    pub arguments: Arguments,
 
-    /// An argument for functions: a name and a string
-    #[arg(long, num_args = 2, value_names = ["NAME", "TEXT"])]
-    pub argstr: Vec<String>,
-
-    /// Prints JSON
-    #[arg(long, group = "format")]
+    /// Prints JSON; of several formats, the last one holds
+    #[arg(long, overrides_with_all = FORMATS)]
     pub json: bool,
 
     /// Prints XML
-    #[arg(long, group = "format")]
+    #[arg(long, overrides_with_all = FORMATS)]
     pub xml: bool,
 
     /// Leaves out of the XML where things were written
-    #[arg(long, requires = "xml")]
+    #[arg(long, overrides_with = "no_location")]
     pub no_location: bool,
 
     /// Prints a string as it is
-    #[arg(long, group = "format")]
+    #[arg(long, overrides_with_all = FORMATS)]
     pub raw: bool,
 
     /// Evaluates nothing; prints the expression as it was understood
-    #[arg(long, alias = "parse-only", group = "format")]
+    #[arg(long, alias = "parse-only", overrides_with = "parse")]
     pub parse: bool,
 
     /// Evaluates everything inside the result
-    #[arg(long)]
+    #[arg(long, overrides_with = "strict")]
     pub strict: bool,
 
     /// What nix-instantiate needs to be told, and `nixops4 eval` does not
-    #[arg(long, hide = true, alias = "eval-only")]
+    #[arg(long, hide = true, alias = "eval-only", overrides_with = "eval")]
     pub eval: bool,
 
     /// Likewise
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, overrides_with = "read_write_mode")]
     pub read_write_mode: bool,
 }
 
+/// How a value can be printed.
+const FORMATS: [&str; 3] = ["json", "xml", "raw"];
+
 /// What is evaluated where nothing is named.
 const DEFAULT_FILE: &str = "./default.nix";
+
+/// What stands for standard input.
+const STDIN: &str = "-";
 
 /// Evaluates and prints.
 pub async fn run(args: EvalArgs, show_trace: bool) -> Result<Exit, CommandError> {
@@ -94,7 +96,7 @@ async fn evaluate(
     show_trace: bool,
 ) -> Result<(), CommandError> {
     let format = format(args);
-    let arguments = arguments(args, base);
+    let arguments = args.arguments.resolve(base);
     for source in sources {
         let eval = Eval {
             source,
@@ -110,23 +112,28 @@ async fn evaluate(
         let result = loop {
             tokio::select! {
                 biased;
-                Some(text) = to_print.recv() => print(&text, format),
+                Some(text) = to_print.recv() => print(&text, format)?,
                 result = &mut asked => break result,
             }
         };
         while let Ok(text) = to_print.try_recv() {
-            print(&text, format);
+            print(&text, format)?;
         }
         result?;
     }
     Ok(())
 }
 
-fn print(text: &str, format: EvalFormat) {
-    match format {
-        EvalFormat::Raw => anstream::print!("{text}"),
-        _ => anstream::println!("{text}"),
-    }
+/// Prints what there is, byte for byte: here what looks like colours are characters of a string.
+fn print(text: &str, format: EvalFormat) -> Result<(), CommandError> {
+    let end = match format {
+        EvalFormat::Raw => "",
+        _ => "\n",
+    };
+    let mut stdout = std::io::stdout().lock();
+    write!(stdout, "{text}{end}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| CommandError::user(format!("cannot write to standard output: {error}")))
 }
 
 fn format(args: &EvalArgs) -> EvalFormat {
@@ -140,24 +147,6 @@ fn format(args: &EvalArgs) -> EvalFormat {
     }
 }
 
-fn arguments(args: &EvalArgs, base: &Path) -> Vec<EvalArg> {
-    let pairs = |list: &[String], value: &dyn Fn(&str) -> EvalArgValue| -> Vec<EvalArg> {
-        let pairs = list.chunks_exact(2);
-        let pairs = pairs.map(|pair| EvalArg {
-            name: pair[0].clone(),
-            value: value(&pair[1]),
-        });
-        pairs.collect()
-    };
-    let mut arguments = pairs(&args.arg, &|text| EvalArgValue::Expr {
-        text: text.to_owned(),
-        base: base.to_owned(),
-    });
-    let texts = pairs(&args.argstr, &|text| EvalArgValue::Text(text.to_owned()));
-    arguments.extend(texts);
-    arguments
-}
-
 fn sources(args: &EvalArgs, base: &Path) -> Result<Vec<EvalSource>, CommandError> {
     if let Some(file) = &args.file {
         return Ok(vec![EvalSource::File(base.join(file))]);
@@ -167,6 +156,10 @@ fn sources(args: &EvalArgs, base: &Path) -> Result<Vec<EvalSource>, CommandError
             return Err(CommandError::user("there is no expression to evaluate"));
         }
         return Ok(vec![source(DEFAULT_FILE, false, base)?]);
+    }
+    // Whoever names it among others means it alone, as for nix-instantiate.
+    if args.sources.iter().any(|text| text == STDIN) {
+        return Ok(vec![source(STDIN, false, base)?]);
     }
     let each = args.sources.iter();
     each.map(|text| source(text, args.expr, base)).collect()
@@ -182,7 +175,7 @@ fn source(text: &str, is_expression: bool, base: &Path) -> Result<EvalSource, Co
     if is_expression {
         return Ok(expression(text.to_owned(), "string"));
     }
-    if text == "-" {
+    if text == STDIN {
         let mut bytes = Vec::new();
         std::io::stdin()
             .read_to_end(&mut bytes)

@@ -2,6 +2,7 @@
 pub mod apply;
 pub mod check;
 pub mod eval;
+mod eval_arguments;
 pub mod import;
 pub mod init;
 pub mod list;

@@ -1,5 +1,6 @@
 //! Evaluation errors as the protocol has them.
 
+use nixops4_flake::FlakeError;
 use nixops4_lang::{Doing, ErrorKind, EvalError, Evaluator, Frame, Location, Origin, Span};
 use nixops4_proto::evaluator as wire;
 
@@ -49,6 +50,20 @@ pub fn plain(kind: &str, message: impl Into<String>) -> WireError {
     })
 }
 
+/// Why a flake cannot be had, with the place in the `flake.nix` that says so.
+pub fn flake(error: &FlakeError) -> WireError {
+    let explained = error.explain();
+    let frame = |message: &&str| wire::Frame {
+        message: (*message).to_owned(),
+        position: None,
+    };
+    Box::new(wire::EvalError {
+        position: explained.place.map(from_location),
+        trace: explained.doing.iter().map(frame).collect(),
+        ..*plain(kind_name(ErrorKind::Host), explained.message)
+    })
+}
+
 /// An evaluation error with its place in the user's text.
 ///
 /// What the module system throws happens in the shipped library; the place is then that of the
@@ -65,8 +80,20 @@ pub fn describe(evaluator: &Evaluator, error: &EvalError, show_trace: bool) -> W
     let position = position.map(|at| from_location(&at));
     let trace = frames
         .iter()
-        .filter_map(|frame| trace_frame(evaluator, frame, show_trace))
-        .filter(|frame| show_trace || frame.position.is_none() || frame.position != position)
+        .filter_map(|frame| {
+            let is_note = matches!(frame.doing, Doing::Note(_));
+            Some((trace_frame(evaluator, frame, show_trace)?, is_note))
+        })
+        .filter_map(|(frame, is_note)| match frame.position == position {
+            true if position.is_none() || show_trace => Some(frame),
+            // Where is told already; what the note says is not.
+            true if is_note => Some(wire::Frame {
+                position: None,
+                ..frame
+            }),
+            true => None,
+            false => Some(frame),
+        })
         .collect();
     Box::new(wire::EvalError {
         kind: kind_name(error.kind()).to_owned(),

@@ -31,17 +31,15 @@ impl Flakes {
         base: &Path,
         reference: Option<&str>,
         flags: &LockFlags,
-    ) -> Result<LockedFlake, HostError> {
+    ) -> Result<LockedFlake, FlakeError> {
         let mut sources = self.0.borrow_mut();
-        let locked = options(base, flags).and_then(|(options, entries)| {
-            sources.set_flag_registry(entries);
-            let reference = match reference {
-                Some(text) => parse(text, typed(base, false))?,
-                None => FlakeRef::local(base)?,
-            };
-            sources.locked_flake(&reference, &options)
-        });
-        Ok(locked?)
+        let (options, entries) = options(base, flags)?;
+        sources.set_flag_registry(entries);
+        let reference = match reference {
+            Some(text) => parse(text, typed(base, false))?,
+            None => FlakeRef::local(base)?,
+        };
+        sources.locked_flake(&reference, &options)
     }
 }
 

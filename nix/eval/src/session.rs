@@ -122,10 +122,8 @@ impl Session {
                 attr,
             } => {
                 let locked = self.flakes.deployment(dir, reference.as_deref(), lock);
-                let flake = locked
-                    .map_err(EvalError::from)
-                    .and_then(|locked| self.evaluator.call_flake(&locked));
-                flake.and_then(|flake| {
+                let locked = locked.map_err(|error| error::flake(&error))?;
+                self.evaluator.call_flake(&locked).and_then(|flake| {
                     let variables = [
                         ("modules", modules),
                         ("flake", flake),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use nixops4_lang::HostError;
+use nixops4_lang::{HostError, Location};
 
 /// Why a flake or source cannot be had, locked or read.
 #[derive(Debug, thiserror::Error)]
@@ -82,9 +82,36 @@ pub enum FlakeError {
         /// What went wrong.
         source: Box<FlakeError>,
     },
+    /// Where what it is about was written.
+    #[error("{source}{}", written(.source, .place))]
+    At {
+        /// The place.
+        place: Box<Location>,
+        /// What went wrong.
+        source: Box<FlakeError>,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),
+}
+
+/// An error taken apart, for those who show places and what was being done on lines of their own.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    /// What went wrong.
+    pub message: String,
+    /// Where what is to be mended was written.
+    pub place: Option<&'a Location>,
+    /// What was being done, the innermost first.
+    pub doing: Vec<&'a str>,
+}
+
+/// The place as the end of a sentence, if the sentence does not name one already.
+fn written(error: &FlakeError, place: &Location) -> String {
+    match error.explain().place {
+        Some(_) => String::new(),
+        None => at(place),
+    }
 }
 
 impl FlakeError {
@@ -93,6 +120,46 @@ impl FlakeError {
         FlakeError::Context {
             doing: doing.into(),
             source: Box::new(self),
+        }
+    }
+
+    /// Says where what it is about was written. A place that is known already is nearer.
+    pub(crate) fn at(self, place: Option<&Location>) -> FlakeError {
+        match place {
+            None => self,
+            Some(place) => FlakeError::At {
+                place: Box::new(place.clone()),
+                source: Box::new(self),
+            },
+        }
+    }
+
+    /// Takes it apart.
+    pub fn explain(&self) -> Explanation<'_> {
+        let (mut place, mut doing) = (None, Vec::new());
+        let mut error = self;
+        loop {
+            error = match error {
+                FlakeError::Context {
+                    doing: what,
+                    source,
+                } => {
+                    doing.push(what.as_str());
+                    source
+                }
+                FlakeError::At { place: at, source } => {
+                    place = Some(&**at);
+                    source
+                }
+                innermost => {
+                    doing.reverse();
+                    return Explanation {
+                        message: innermost.to_string(),
+                        place,
+                        doing,
+                    };
+                }
+            };
         }
     }
 
@@ -115,11 +182,26 @@ impl FlakeError {
 
 impl From<FlakeError> for HostError {
     fn from(error: FlakeError) -> HostError {
-        match error {
-            FlakeError::Host(error) => error,
-            error => HostError::Other(error.to_string()),
-        }
+        host(error, String::new())
     }
+}
+
+/// In the language's words, which have no places in the texts that it did not read.
+fn host(error: FlakeError, written: String) -> HostError {
+    match error {
+        FlakeError::Context { doing, source } => HostError::While {
+            doing,
+            source: Box::new(host(*source, written)),
+        },
+        FlakeError::At { place, source } => host(*source, at(&place)),
+        FlakeError::Host(error) if written.is_empty() => error,
+        error => HostError::Other(format!("{error}{written}")),
+    }
+}
+
+/// A place as the end of a sentence.
+fn at(place: &Location) -> String {
+    format!(", at {}:{}:{}", place.origin, place.line, place.column)
 }
 
 impl From<nixops4_lang::content::NarError> for FlakeError {

@@ -32,7 +32,7 @@ mod url;
 
 pub use cache::Cache;
 pub use config::Config;
-pub use error::FlakeError;
+pub use error::{Explanation, FlakeError};
 pub use fetch::{FetchSettings, Sources, Tree, Warn};
 pub use http::{Http, HttpRequest, HttpResponse, Network};
 pub use lock::{InputPath, LockFile, LockOptions, parse_input_path};

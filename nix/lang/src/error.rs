@@ -193,6 +193,29 @@ impl EvalError {
         self.frame(span, Doing::Note(note.into()))
     }
 
+    /// The same without a word that a value may have gone into: kinds whose messages never show one
+    /// keep theirs.
+    #[cold]
+    pub(crate) fn without_values(self) -> EvalError {
+        use ErrorKind::{Arguments, Host, MissingAttribute, SearchPath, Syntax, Value};
+        let message = match self.kind() {
+            MissingAttribute => "attribute (sensitive) missing",
+            Arguments => "a function is called with wrong arguments: (sensitive)",
+            Host | SearchPath | Syntax | Value => "(sensitive)",
+            _ => return self,
+        };
+        let mut plain = EvalError::new(self.kind(), message)
+            .at(self.0.span)
+            .hint("the message is left out, for it may tell something that is sensitive");
+        // Notes tell values, too.
+        for frame in self.frames().into_iter().flatten().rev() {
+            if !matches!(frame.doing, Doing::Note(_)) {
+                plain = plain.frame(frame.span, frame.doing.clone());
+            }
+        }
+        plain
+    }
+
     /// Adds a hint, such as "did you mean".
     pub fn hint(self, hint: impl Into<String>) -> EvalError {
         let core = &self.0.core;

@@ -67,6 +67,14 @@ pub enum HostError {
         /// What would provide it.
         needs: &'static str,
     },
+    /// What was being done.
+    #[error("{doing}: {source}")]
+    While {
+        /// A clause: "while fetching x".
+        doing: String,
+        /// What went wrong.
+        source: Box<HostError>,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),

@@ -40,6 +40,7 @@ mod builtins;
 mod command;
 mod compile;
 pub mod content;
+mod documentation;
 mod error;
 mod eval;
 mod evaluator;
@@ -70,6 +71,7 @@ mod tests;
 mod value;
 
 pub use builtins::{Builtin, CALL_FLAKE};
+pub use documentation::Documentation;
 pub use error::{Doing, ErrorKind, EvalError, Frame};
 pub use evaluator::{Evaluator, Options};
 pub use external::{AttrPath, ExternalKind, ExternalValue, PathStep};

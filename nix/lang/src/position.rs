@@ -140,6 +140,12 @@ impl Files {
         index.checked_sub(1).map(|index| &self.files[index])
     }
 
+    /// The text of a file up to a span.
+    pub(crate) fn text_before(&self, span: Span) -> Option<&str> {
+        let file = self.file(span.start).filter(|_| span.start.is_known())?;
+        file.text.get(..(span.start.0 - file.base) as usize)
+    }
+
     pub(crate) fn locate(&self, span: Span) -> Option<Location> {
         let file = self.file(span.start).filter(|_| span.start.is_known())?;
         let offset = floor_boundary(&file.text, (span.start.0 - file.base) as usize);

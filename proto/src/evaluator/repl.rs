@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EvalError, EvalSource, Method};
+use super::{EvalError, EvalSource, Method, Position};
 use crate::path::{AttrPath, OutputRef};
 
 /// Begins the scope anew: the variables that the text of the root component has, where a root is
@@ -77,6 +77,10 @@ pub enum Show {
     Deep,
     /// Of what type it is.
     Type,
+    /// What is written about a function.
+    Documentation,
+    /// Where a function was written, or the file that a path or string names.
+    Place,
 }
 
 /// Answer to [`EnterInput`].
@@ -94,6 +98,13 @@ pub enum Entered {
     Shown {
         /// What was asked for, without a final newline.
         text: String,
+    },
+    /// Where it was written, as [`Show::Place`] asks.
+    Written {
+        /// The place.
+        position: Position,
+        /// Whether the file is part of the program, so that nobody can change it.
+        shipped: bool,
     },
 }
 method!(EnterInput, "enterInput", (), Entered);

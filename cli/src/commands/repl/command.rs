@@ -16,6 +16,8 @@ pub enum Line<'a> {
 pub enum Command {
     Add,
     Dependencies,
+    Documentation,
+    Edit,
     Help,
     Load,
     Print,
@@ -44,6 +46,18 @@ const COMMANDS: &[Description] = &[
         names: &[":deps"],
         takes: "LEAF",
         help: "lists the outputs that a leaf depends on, such as subnet.inputs.vpc_id, or any expression",
+    },
+    Description {
+        command: Command::Documentation,
+        names: &[":doc"],
+        takes: "EXPR",
+        help: "says what is written about a function",
+    },
+    Description {
+        command: Command::Edit,
+        names: &[":e", ":edit"],
+        takes: "EXPR",
+        help: "opens a file, or the one that a function is written in, in $EDITOR, and reloads",
     },
     Description {
         command: Command::Load,
@@ -95,7 +109,12 @@ impl Command {
     pub fn takes_expression(self) -> bool {
         matches!(
             self,
-            Self::Add | Self::Dependencies | Self::Print | Self::Type
+            Self::Add
+                | Self::Dependencies
+                | Self::Documentation
+                | Self::Edit
+                | Self::Print
+                | Self::Type
         )
     }
 }
@@ -196,7 +215,7 @@ mod tests {
         assert_eq!(begun(":t"), None);
         assert_eq!(begun("x"), None);
         assert_eq!(names(":l"), [":l", ":load"]);
-        assert_eq!(names(":d"), [":deps"]);
+        assert_eq!(names(":d"), [":deps", ":doc"]);
     }
 
     #[test]
@@ -205,6 +224,6 @@ mod tests {
             assert_eq!(known.command.description().names, known.names);
             assert!(help().contains(known.help));
         }
-        assert_eq!(COMMANDS.len(), 8);
+        assert_eq!(COMMANDS.len(), 10);
     }
 }

@@ -5,6 +5,7 @@
 
 mod command;
 mod editor;
+mod external_editor;
 mod history;
 mod prompt;
 

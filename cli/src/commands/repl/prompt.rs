@@ -11,6 +11,7 @@ use nixops4_proto::evaluator::{EnterInput, Entered, EvalSource, OpenScope, Show}
 
 use super::ReplArgs;
 use super::command::{self, Command, Line};
+use super::external_editor::open_in_editor;
 use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
@@ -86,6 +87,10 @@ impl Prompt {
             Line::Input(text) => self.enter(text, Show::Value).await?,
             Line::Command(Command::Print, text) => self.enter(text, Show::Deep).await?,
             Line::Command(Command::Type, text) => self.enter(text, Show::Type).await?,
+            Line::Command(Command::Documentation, text) => {
+                self.enter(text, Show::Documentation).await?;
+            }
+            Line::Command(Command::Edit, text) => self.edit(text).await?,
             Line::Command(Command::Dependencies, text) => {
                 let asked = self.evaluator.dependencies(text);
                 let found = self.asked(asked).await?;
@@ -113,10 +118,33 @@ impl Prompt {
             show,
         };
         match self.asked(self.evaluator.enter(ask)).await? {
+            Entered::Shown { text } if show == Show::Value => {
+                anstream::println!("{}", ui::printed::coloured(&text));
+            }
             Entered::Shown { text } => anstream::println!("{text}"),
-            Entered::Nothing {} | Entered::Bound { .. } => {}
+            Entered::Nothing {} | Entered::Bound { .. } | Entered::Written { .. } => {}
         }
         Ok(())
+    }
+
+    /// Opens the file that an expression says of, and reads everything again when it is closed.
+    async fn edit(&mut self, text: &str) -> Result<(), CommandError> {
+        let ask = EnterInput {
+            text: text.to_owned(),
+            show: Show::Place,
+        };
+        match self.asked(self.evaluator.enter(ask)).await? {
+            Entered::Written { position, shipped } if shipped => {
+                let place = format!("{}:{}", position.file, position.line);
+                let message = format!("{place} is part of nixops4, so it cannot be edited");
+                Err(CommandError::user(message))
+            }
+            Entered::Written { position, .. } => {
+                open_in_editor(&position).await?;
+                self.reload().await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Loads a file, now and whenever everything is loaded again, even if it is wrong now.

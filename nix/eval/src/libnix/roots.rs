@@ -37,7 +37,7 @@ impl Libnix {
                 attr,
             } => {
                 let locked = self.flakes.deployment(&dir, reference.as_deref(), &lock);
-                let locked = locked.map_err(|error| error::plain("io", error.to_string()))?;
+                let locked = locked.map_err(|error| error::flake(&error))?;
                 self.name_copies(&locked);
                 Root::Flake { locked, attr }
             }
@@ -131,7 +131,8 @@ fn call_flake(
     let text = format!(
         "modules: lock: here: fetch:
          ({CALL_FLAKE}) (builtins.fromJSON lock) (builtins.fromJSON here) {{ nixops4 = {OWN_FLAKE}; }}
-           (attrs: builtins.fromJSON (fetch (builtins.toJSON attrs)))"
+           (attrs: builtins.fromJSON (fetch (builtins.toJSON attrs)))
+           (message: _: _: builtins.addErrorContext message)"
     );
     let function = nix.eval(&text, root_dir())?;
     let lock = nix.text(&locked.lock)?;

@@ -8,13 +8,16 @@ mod dependencies;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use nixops4_lang::{Attrs, EvalError, Evaluator, Input, Pretty, Taint, Value, attr_name};
+use nixops4_lang::{
+    Attrs, Documentation, EvalError, Evaluator, Input, Pretty, Taint, Value, attr_name,
+};
 use nixops4_proto::evaluator::{
     EnterInput, Entered, EvalSource, ExtendScope, InScope, InputChecked, OpenScope, Show,
 };
 use nixops4_proto::path::{AttrPath, OutputRef};
 
 use crate::error::{self, WireError};
+use crate::library;
 use crate::outputs::Outputs;
 use crate::session::Session;
 
@@ -105,6 +108,15 @@ impl Session {
     pub fn enter(&mut self, ask: &EnterInput) -> Result<Entered, WireError> {
         match self.read_typed(&ask.text)? {
             Input::Empty => Ok(Entered::Nothing {}),
+            Input::Expression(value) if ask.show == Show::Place => {
+                let place = self.evaluator.written_in(&value);
+                let place = place.map_err(|error| self.input_error(&error))?;
+                let path = place.origin.path();
+                Ok(Entered::Written {
+                    position: error::from_location(&place),
+                    shipped: path.is_none_or(library::is_library),
+                })
+            }
             Input::Expression(value) => {
                 let text = self.show(&value, ask.show);
                 let text = text.map_err(|error| self.input_error(&error))?;
@@ -136,6 +148,10 @@ impl Session {
                     return Ok(unknown(&self.outputs, &self.evaluator, error.awaited()));
                 }
                 (Err(error), _) => return Err(error),
+                (Ok(value), Show::Documentation) => {
+                    let found = self.evaluator.documentation(&value)?;
+                    return Ok(documented(&found));
+                }
                 (Ok(value), Show::Type) => return Ok(self.evaluator.show_type(&value)),
                 (Ok(Value::String(text)), _)
                     if !self.evaluator.taint_marks(taint).is_sensitive() =>
@@ -164,6 +180,17 @@ impl Session {
         }
         error::describe(&self.evaluator, error, self.scope.show_trace)
     }
+}
+
+fn documented(found: &Documentation) -> String {
+    let place = found.place.as_ref().map(error::from_location);
+    let place = place.map(|at| format!("a function at {}:{}:{}", at.file, at.line, at.column));
+    let text = found
+        .text
+        .as_deref()
+        .unwrap_or("(nothing is written about it)");
+    let heading = found.usage.clone().or(place).unwrap_or_default();
+    format!("{heading}\n\n{text}")
 }
 
 fn no_expression() -> WireError {

@@ -7,6 +7,8 @@ use std::{
     rc::Rc,
 };
 
+use nixops4_lang::Location;
+
 use super::{
     Edge, FlakeInput, FlakeInputs, InputPath, LockFile, Node, NodeId, Pinned,
     file::ROOT,
@@ -193,6 +195,7 @@ impl Sources {
             typed: BTreeSet::new(),
             overrides_used: BTreeSet::new(),
             updates_used: BTreeSet::new(),
+            follows_places: HashMap::new(),
             parents: Vec::new(),
         };
         for (path, reference) in &options.overrides {
@@ -207,8 +210,9 @@ impl Sources {
         let before = (!options.recreate).then(|| (Rc::new(old.clone()), ROOT));
         work.node(&root.text.inputs, &At::root(&root.place, before))?;
         work.warn_of_unused();
-        let (lock, places) = (work.lock, work.places);
-        lock.check()?;
+        let (lock, places, follows_places) = (work.lock, work.places, work.follows_places);
+        lock.check()
+            .map_err(|(path, error)| error.at(follows_places.get(&path)))?;
         Ok(Locked {
             is_changed: lock.print() != old.print(),
             lock,
@@ -309,6 +313,8 @@ struct Work<'a> {
     typed: BTreeSet<InputPath>,
     overrides_used: BTreeSet<InputPath>,
     updates_used: BTreeSet<InputPath>,
+    /// Where it was written that an input follows another.
+    follows_places: HashMap<InputPath, Location>,
     /// The flakes that are being locked, to notice circles.
     parents: Vec<FlakeRef>,
 }
@@ -334,9 +340,14 @@ impl Work<'_> {
         }
         self.warn_of_overrides_without_input(inputs, at);
         for (name, input) in inputs {
+            let path = below(&at.path, name);
+            // An override stands somewhere else.
+            let over = self.overrides.get(&path);
+            let place = over.map_or(&input.place, |over| &over.input.place).clone();
             self.input(name, input, at).map_err(|error| {
-                let path = print_input_path(&below(&at.path, name));
-                error.doing(format!("while updating the flake input '{path}'"))
+                let path = print_input_path(&path);
+                let error = error.doing(format!("while updating the flake input '{path}'"));
+                error.at(place.as_ref())
             })?;
         }
         Ok(())
@@ -403,6 +414,9 @@ impl Work<'_> {
         }
         self.updates_used.insert(path.clone());
         if let Some(follows) = input.follows {
+            if let Some(place) = input.place {
+                self.follows_places.insert(path, place);
+            }
             let edge = Edge::Follows(follows);
             self.lock.nodes[at.id].inputs.insert(name.to_owned(), edge);
             return Ok(());
@@ -483,6 +497,7 @@ impl Work<'_> {
                         reference: pinned.map(|pinned| pinned.original.clone()),
                         follows: None,
                         overrides: FlakeInputs::new(),
+                        place: None,
                     }
                 }
                 Edge::Follows(follows) => {
@@ -494,6 +509,7 @@ impl Work<'_> {
                         reference: None,
                         follows: Some(at.follows_prefix.iter().chain(follows).cloned().collect()),
                         overrides: FlakeInputs::new(),
+                        place: None,
                     }
                 }
             };

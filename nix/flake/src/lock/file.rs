@@ -118,6 +118,8 @@ struct NodeOut {
     parent: Option<InputPath>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shipped: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    way: Option<InputPath>,
 }
 
 #[derive(Deserialize)]
@@ -209,6 +211,7 @@ impl LockFile {
             original: pinned.map(|pinned| from_attrs(&pinned.original.to_attrs())),
             parent: pinned.and_then(|pinned| pinned.parent.clone()),
             shipped: node.shipped.clone().filter(|_| with_shipped),
+            way: None,
         };
         nodes.insert(name.clone(), out);
         name
@@ -220,9 +223,17 @@ impl LockFile {
         serde_json::to_string_pretty(&file).unwrap_or_default()
     }
 
-    /// With the flakes that the program brings along, and the names of all nodes.
+    /// With the flakes that the program brings along, and the names of all nodes. Each says the way
+    /// to it, for messages.
     pub(crate) fn print_for_call(&self) -> (String, HashMap<NodeId, String>) {
-        let (file, names) = self.named(true);
+        let (mut file, names) = self.named(true);
+        for (path, edge) in self.all_inputs() {
+            if let Edge::Node(id) = edge
+                && let Some(node) = names.get(id).and_then(|name| file.nodes.get_mut(name))
+            {
+                node.way.get_or_insert(path);
+            }
+        }
         (serde_json::to_string(&file).unwrap_or_default(), names)
     }
 
@@ -288,18 +299,23 @@ impl LockFile {
         }
     }
 
-    /// Checks that everything that is followed is there.
-    pub(crate) fn check(&self) -> Result<(), FlakeError> {
+    /// Checks that everything that is followed is there; with the error, the input that it is about.
+    pub(crate) fn check(&self) -> Result<(), (InputPath, FlakeError)> {
         for (path, edge) in self.all_inputs() {
-            if let Edge::Follows(target) = edge
-                && !target.is_empty()
-                && self.find(target)?.is_none()
-            {
-                return Err(FlakeError::other(format!(
-                    "input '{}' follows a non-existent input '{}'",
-                    print_input_path(&path),
-                    print_input_path(target)
-                )));
+            let Edge::Follows(target) = edge else {
+                continue;
+            };
+            match self.find(target) {
+                Ok(None) if !target.is_empty() => {
+                    let message = format!(
+                        "input '{}' follows a non-existent input '{}'",
+                        print_input_path(&path),
+                        print_input_path(target)
+                    );
+                    return Err((path, FlakeError::other(message)));
+                }
+                Err(error) if !target.is_empty() => return Err((path, error)),
+                _ => {}
             }
         }
         Ok(())
@@ -459,7 +475,7 @@ mod tests {
         let (lock, warnings) = LockFile::parse(TEXT.as_bytes(), Path::new("l")).unwrap();
         assert_eq!(lock.print(), TEXT);
         assert!(warnings.is_empty());
-        let cycle = lock.check().unwrap_err().to_string();
+        let cycle = lock.check().unwrap_err().1.to_string();
         assert!(cycle.starts_with("follow cycle detected"), "{cycle}");
     }
 }

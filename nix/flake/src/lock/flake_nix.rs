@@ -7,7 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nixops4_lang::{Attrs, EvalError, Evaluator, NoHost, Options, SourceAttr, SourceAttrs, Value};
+use nixops4_lang::{
+    Attrs, EvalError, Evaluator, Location, NoHost, Options, Origin, SourceAttr, SourceAttrs, Value,
+};
 
 use super::{InputPath, parse_input_path};
 use crate::{
@@ -29,6 +31,8 @@ pub struct FlakeInput {
     pub follows: Option<InputPath>,
     /// What its own inputs are instead.
     pub overrides: FlakeInputs,
+    /// Where that was written, if it was.
+    pub place: Option<Location>,
 }
 
 impl FlakeInput {
@@ -39,6 +43,7 @@ impl FlakeInput {
             is_flake: true,
             follows: None,
             overrides: FlakeInputs::new(),
+            place: None,
         }
     }
 }
@@ -94,15 +99,25 @@ impl Reader {
 
     fn failed(&self, error: EvalError) -> FlakeError {
         let place = self.evaluator.locate(error.span());
-        let place = place.map(|at| format!(", at line {}, column {}", at.line, at.column));
-        self.bad(format!("{error}{}", place.unwrap_or_default()))
+        let place = place.map(|at| self.in_file(at));
+        self.bad(error).at(place.as_ref())
     }
 
     /// What is wrong with the attribute `name`.
     fn bad_attr(&self, attrs: &Attrs, name: &str, message: impl std::fmt::Display) -> FlakeError {
-        let place = self.evaluator.attr_position(attrs, name);
-        let place = place.map(|at| format!(", at line {}, column {}", at.line, at.column));
-        self.bad(format!("{message}{}", place.unwrap_or_default()))
+        self.bad(message).at(self.place(attrs, name).as_ref())
+    }
+
+    /// Where an attribute was written.
+    fn place(&self, attrs: &Attrs, name: &str) -> Option<Location> {
+        let place = self.evaluator.attr_position(attrs, name)?;
+        Some(self.in_file(place))
+    }
+
+    /// The text has the name that its user knows.
+    fn in_file(&self, mut place: Location) -> Location {
+        place.origin = Origin::File(PathBuf::from(format!("{}/flake.nix", self.shown)));
+        place
     }
 
     fn literal(&mut self, attrs: &Attrs, name: &str, value: &Value) -> Result<Value, FlakeError> {
@@ -169,15 +184,21 @@ impl Reader {
         if !outputs.is_function() {
             return Err(self.wrong(&attrs, "outputs", "a function", &outputs));
         }
-        for name in self.arguments(&outputs)? {
-            let undeclared = || FlakeInput::at(FlakeRef::indirect(&name));
+        for (name, place) in self.arguments(&outputs)? {
+            let undeclared = || FlakeInput {
+                place,
+                ..FlakeInput::at(FlakeRef::indirect(&name))
+            };
             flake.inputs.entry(name.clone()).or_insert_with(undeclared);
         }
         Ok(flake)
     }
 
-    /// The arguments of `outputs` that are inputs.
-    fn arguments(&mut self, outputs: &Value) -> Result<Vec<String>, FlakeError> {
+    /// The arguments of `outputs` that are inputs, with where they were written.
+    fn arguments(
+        &mut self,
+        outputs: &Value,
+    ) -> Result<Vec<(String, Option<Location>)>, FlakeError> {
         let text = "builtins.functionArgs";
         let arguments = self
             .evaluator
@@ -186,7 +207,12 @@ impl Reader {
             .and_then(|arguments| self.evaluator.attrs_of(&arguments))
             .map_err(|error| self.failed(error))?;
         let names = self.sorted(&arguments).into_iter().map(|(name, _)| name);
-        Ok(names.filter(|name| name != "self").collect())
+        let names = names.filter(|name| name != "self");
+        let placed = names.map(|name| {
+            let place = self.place(&arguments, &name);
+            (name, place)
+        });
+        Ok(placed.collect())
     }
 
     fn inputs(
@@ -197,8 +223,15 @@ impl Reader {
         let mut inputs = FlakeInputs::new();
         for (name, value) in self.sorted(attrs) {
             if name != "self" {
-                let input = self.attrs(attrs, &name, &value)?;
-                inputs.insert(name, self.input(&input)?);
+                let place = self.place(attrs, &name);
+                let input = self
+                    .attrs(attrs, &name, &value)
+                    .and_then(|input| self.input(&input, place.clone()));
+                let input = input.map_err(|error| {
+                    let doing = format!("while reading the flake input '{name}'");
+                    error.doing(doing).at(place.as_ref())
+                })?;
+                inputs.insert(name, input);
                 continue;
             }
             let Some(self_attrs) = self_attrs.as_deref_mut() else {
@@ -214,7 +247,7 @@ impl Reader {
         Ok(inputs)
     }
 
-    fn input(&mut self, attrs: &Attrs) -> Result<FlakeInput, FlakeError> {
+    fn input(&mut self, attrs: &Attrs, place: Option<Location>) -> Result<FlakeInput, FlakeError> {
         let mut source = SourceAttrs::new();
         let mut url = None;
         let mut input = FlakeInput {
@@ -222,6 +255,7 @@ impl Reader {
             is_flake: true,
             follows: None,
             overrides: FlakeInputs::new(),
+            place,
         };
         for (name, value) in self.sorted(attrs) {
             match name.as_str() {
@@ -236,7 +270,8 @@ impl Reader {
                 }
                 "follows" => match self.literal(attrs, &name, &value)? {
                     Value::String(text) => {
-                        let path = parse_input_path(&text.to_text())?;
+                        let path = parse_input_path(&text.to_text())
+                            .map_err(|error| error.at(self.place(attrs, &name).as_ref()))?;
                         input.follows = Some(self.prefix.iter().cloned().chain(path).collect());
                     }
                     other => return Err(self.wrong(attrs, &name, "a string", &other)),
@@ -244,7 +279,13 @@ impl Reader {
                 _ => drop(source.insert(name.clone(), self.source_attr(attrs, &name, &value)?)),
             }
         }
-        input.reference = self.reference(attrs, source, url, input.is_flake)?;
+        // What says where it is, says best what is wrong with that.
+        let telling = ["url", "follows", "type"].iter();
+        let telling = telling.filter_map(|name| self.place(attrs, name)).next();
+        input.place = telling.or(input.place);
+        input.reference = self
+            .reference(attrs, source, url, input.is_flake)
+            .map_err(|error| error.at(input.place.as_ref()))?;
         match input.reference.is_some() && input.follows.is_some() {
             true => {
                 let message = "flake input has both a flake reference and a follows attribute";

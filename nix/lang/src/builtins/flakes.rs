@@ -27,7 +27,28 @@ const FETCH_LOCKED: &Builtin = &Builtin::new("fetchLocked", 1, 1, |evaluator, ar
     evaluator.fetch_locked(&args[0])
 });
 
+/// Says in an error what a value was for, and where that was written: a message, a set and the name
+/// of an attribute in it, and the value.
+const ABOUT: &Builtin = &Builtin::new("about", 4, 0, |evaluator, args| {
+    let error = match evaluator.force(&args[3]) {
+        Err(error) if !error.is_suspended() => error,
+        other => return other,
+    };
+    let message = evaluator.string_of(&args[0])?;
+    // Not to know the place is no error.
+    let place = evaluator.written_at(&args[1], &args[2]);
+    Err(error.frame(place.unwrap_or(Span::NONE), Doing::Note(message.into())))
+});
+
 impl Evaluator {
+    fn written_at(&mut self, attrs: &Value, name: &Value) -> Result<Span, EvalError> {
+        let (attrs, name) = (self.attrs_of(attrs)?, self.string_of(name)?);
+        let symbol = self.symbol(&name);
+        Ok(attrs
+            .get(symbol)
+            .map_or(Span::NONE, |attr| Span::at(attr.pos)))
+    }
+
     /// Names a flake that the program brings along: lock nodes that say `shipped` stand for it.
     pub fn ship_flake(&mut self, name: &str, flake: Value) {
         self.shipped.push((name.to_owned(), flake));
@@ -48,7 +69,13 @@ impl Evaluator {
         let function = self.eval_str(CALL_FLAKE, "call-flake.nix", Path::new("/"))?;
         self.apply(
             &function,
-            &[lock, here, shipped, Value::Builtin(FETCH_LOCKED)],
+            &[
+                lock,
+                here,
+                shipped,
+                Value::Builtin(FETCH_LOCKED),
+                Value::Builtin(ABOUT),
+            ],
         )
     }
 

@@ -9,6 +9,7 @@ mod constants;
 mod context;
 mod control;
 mod derivations;
+mod descriptions;
 mod fetch;
 mod files;
 mod flakes;
@@ -25,6 +26,7 @@ mod types;
 mod versions;
 mod xml;
 
+pub(crate) use descriptions::description;
 pub use flakes::CALL_FLAKE;
 pub(crate) use objects::Source;
 
@@ -85,7 +87,10 @@ impl Builtin {
     #[inline]
     pub(crate) fn run(&self, evaluator: &mut Evaluator, args: &[Value]) -> Eval {
         match self.code {
-            Code::Native(function) => function(evaluator, args),
+            Code::Native(function) => {
+                function(evaluator, args).map_err(|error| evaluator.showable(error))
+            }
+            // An embedder leaves out itself what is not to be shown.
             Code::Embedded(function) => {
                 // What an embedder gives back may still be a thunk.
                 let value = function(evaluator, args)?;

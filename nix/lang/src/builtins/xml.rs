@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Builtin, Table};
 use crate::{
     compile::ir::Lambda,
+    error::{ErrorKind, EvalError},
     eval::{Eval, StringBuilder},
     evaluator::Evaluator,
     position::{Location, Pos, Span},
@@ -12,6 +13,10 @@ use crate::{
     symbol::{Symbol, known},
     value::{Attr, Attrs, Str, Value},
 };
+
+/// How many sets and lists may be inside each other. Each indents all that is in it, so what goes on
+/// for ever takes all memory long before it is deep.
+const MOST_NESTED: u32 = 10_000;
 
 pub(super) const TABLE: &Table = &[Builtin::new("toXML", 1, 1, to_xml)];
 
@@ -29,6 +34,7 @@ impl Evaluator {
             derivations: BTreeSet::new(),
             strict,
             locations,
+            depth: 0,
         };
         document.xml.open("expr", &[]);
         let value = self.force(value)?;
@@ -45,9 +51,25 @@ struct Document {
     derivations: BTreeSet<Vec<u8>>,
     strict: bool,
     locations: bool,
+    depth: u32,
 }
 
 impl Document {
+    /// What is inside a set or list.
+    fn inside(&mut self, evaluator: &mut Evaluator, value: &Value) -> Eval<()> {
+        if self.depth == MOST_NESTED {
+            let message = format!(
+                "stack overflow: more than {MOST_NESTED} sets and lists are inside each other, too \
+                 many for XML"
+            );
+            return Err(EvalError::new(ErrorKind::Limit, message));
+        }
+        self.depth += 1;
+        let written = evaluator.nested(|evaluator| self.value(evaluator, value));
+        self.depth -= 1;
+        written
+    }
+
     fn value(&mut self, evaluator: &mut Evaluator, value: &Value) -> Eval<()> {
         // What is shared is written each time, so this may go on for long.
         evaluator.step()?;
@@ -73,7 +95,7 @@ impl Document {
                 self.xml.open("list", &[]);
                 let mut awaiting = None;
                 for item in items.iter() {
-                    let written = evaluator.nested(|evaluator| self.value(evaluator, item));
+                    let written = self.inside(evaluator, item);
                     evaluator.collect(written, &mut awaiting)?;
                 }
                 awaiting.map_or(Ok(()), Err)?;
@@ -142,7 +164,7 @@ impl Document {
             let name = evaluator.symbols.name(attr.name).clone();
             let place = self.place(evaluator, attr.pos);
             self.open_at("attr", place.as_ref(), &[("name", name.as_bytes())]);
-            let written = evaluator.nested(|evaluator| self.value(evaluator, &attr.value));
+            let written = self.inside(evaluator, &attr.value);
             evaluator.collect(written, &mut awaiting)?;
             self.xml.close();
         }

@@ -132,10 +132,10 @@ impl Evaluator {
             format!("attribute '{text}' missing"),
         );
         let names = attrs.iter().map(|attr| self.symbols.text(attr.name));
-        match did_you_mean(&text, names) {
+        self.showable(match did_you_mean(&text, names) {
             Some(hint) => error.hint(hint),
             None => error,
-        }
+        })
     }
 
     /// `{ file; line; column; }`, or null where the position is not known.

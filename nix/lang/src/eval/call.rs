@@ -256,10 +256,10 @@ impl Evaluator {
             .formals
             .iter()
             .map(|formal| self.symbols.text(formal.name));
-        match did_you_mean(&name, formals) {
+        self.showable(match did_you_mean(&name, formals) {
             Some(hint) => error.hint(hint),
             None => error,
-        }
+        })
     }
 }
 

@@ -446,7 +446,7 @@ impl Evaluator {
             "dynamic attribute '{}' already defined{place}",
             self.symbols.text(name)
         );
-        EvalError::new(ErrorKind::Value, message).at(span)
+        self.showable(EvalError::new(ErrorKind::Value, message).at(span))
     }
 
     fn eval_from_with(&mut self, from: &'static FromWith, env: &Env, span: Span) -> Eval {

@@ -11,7 +11,7 @@ use crate::{
         self,
         ir::{CodeId, Expr},
     },
-    error::{ErrorKind, EvalError},
+    error::{Doing, ErrorKind, EvalError},
     evaluator::Evaluator,
     host::{FileType, HostError, RegularFile},
     path::absolute,
@@ -27,7 +27,12 @@ use crate::{
 
 impl From<HostError> for EvalError {
     fn from(error: HostError) -> EvalError {
-        EvalError::new(ErrorKind::Host, error.to_string())
+        match error {
+            HostError::While { doing, source } => {
+                EvalError::from(*source).frame(Span::NONE, Doing::Note(doing.into()))
+            }
+            error => EvalError::new(ErrorKind::Host, error.to_string()),
+        }
     }
 }
 

@@ -55,12 +55,23 @@ impl Evaluator {
 
     /// The text, unless what is being evaluated depends on something sensitive.
     pub(crate) fn unless_sensitive(&self, text: &str) -> String {
-        if self
-            .accumulator
-            .any(|taint| self.taints.marks(taint).is_sensitive())
-        {
-            return crate::print::HIDDEN.into();
+        match self.is_sensitive_here() {
+            true => crate::print::HIDDEN.into(),
+            false => text.to_owned(),
         }
-        text.to_owned()
+    }
+
+    /// An error whose message may have been made of what is being evaluated, fit to be shown.
+    #[cold]
+    pub(crate) fn showable(&self, error: EvalError) -> EvalError {
+        match self.is_sensitive_here() {
+            true => error.without_values(),
+            false => error,
+        }
+    }
+
+    fn is_sensitive_here(&self) -> bool {
+        self.accumulator
+            .any(|taint| self.taints.marks(taint).is_sensitive())
     }
 }

@@ -97,6 +97,18 @@ const PIECES: &[&str] = &[
 ];
 
 #[test]
+fn xml_that_would_never_end_ends_before_it_fills_memory() {
+    for text in [
+        "let l = { a = l; }; in builtins.toXML l",
+        "let f = x: [ (f x) ]; in builtins.toXML (f 1)",
+    ] {
+        let value = evaluator().eval_str(text, "test", Path::new("/"));
+        let error = value.expect_err("it has no end").to_string();
+        assert!(error.contains("inside each other"), "{error}");
+    }
+}
+
+#[test]
 fn random_text_never_ends_the_process() {
     let options = Options {
         max_depth: 2_000,

@@ -104,6 +104,45 @@ fn check(cases: &[(&str, &str)]) {
 }
 
 #[test]
+fn errors_say_nothing_that_is_sensitive() {
+    for text in [
+        "{ a = 1; }.${s}",
+        "builtins.getAttr s { }",
+        "builtins.readFile \"/nope/${s}\"",
+        "import \"/nope/${s}\"",
+        "builtins.fromTOML s",
+        "builtins.fromJSON s",
+        "builtins.match \"(${s}\" \"x\"",
+        "builtins.hashString s \"x\"",
+        "builtins.toPath s",
+        "{ ${s} = 1; ${s} = 2; }",
+        "builtins.findFile [ ] s",
+        "({ a }: a) { a = 1; ${s} = 2; }",
+        "builtins.storePath \"/${s}\"",
+        "builtins.toFile \"${s}/\" \"x\"",
+        "builtins.convertHash { hash = s; hashAlgo = \"sha256\"; toHashFormat = \"base16\"; }",
+        "(derivation { name = s; }).drvPath",
+        "(derivation { name = \"/\" + s; system = \"x\"; builder = \"y\"; }).drvPath",
+        "1 + s",
+        "s.x",
+        "s 1",
+        "if s then 1 else 2",
+        "throw s",
+        "abort s",
+        "builtins.addErrorContext s (throw \"x\")",
+    ] {
+        let mut evaluator = evaluator();
+        let text = format!("let s = __mark \"sensitive\" \"hunter2\"; in {text}");
+        let value = evaluator.eval_str(&text, "test", Path::new("/"));
+        let error = value.expect_err(&text);
+        let shown = evaluator.render(&error, &crate::RenderOptions { full_trace: true });
+        // The source line has it here, as written.
+        let shown = shown.replace(&text, "");
+        assert!(!shown.contains("hunter2"), "{text}\n{shown}");
+    }
+}
+
+#[test]
 fn leaves_are_told_apart() {
     check(&[
         ("a.id", "\"i-1\" from a.id"),
