@@ -198,6 +198,19 @@ fn platforms_are_locked_and_mirrored() {
     assert!(again.stdout.ends_with(" (was there)\n"), "{again:?}");
 }
 
+#[test]
+fn a_server_that_is_not_trusted_is_said_to_be() {
+    let mut world = World::new(b"#!/bin/sh\n");
+    world.sandbox.set("NIXOPS4_EXTRA_CA_FILE", "");
+    // Were it tried again, that would take longer than anyone waits.
+    world.sandbox.set("TF_REGISTRY_DISCOVERY_RETRY", "1000");
+    let said = world.sandbox.fails(&["providers", "install"]);
+    let expected =
+        "the server is not trusted: nobody who is trusted here has signed its certificate";
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("hint: NIXOPS4_EXTRA_CA_FILE names"), "{said}");
+}
+
 /// Terraform's way of asking for a provider.
 fn requirement(source: &str) -> String {
     format!(

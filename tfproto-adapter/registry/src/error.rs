@@ -162,6 +162,11 @@ impl FetchError {
                  into the variable TF_TOKEN_ and the host, with _ for ."
                     .to_owned(),
             ),
+            Self::Http(error) if error.is_untrusted() => Some(
+                "NIXOPS4_EXTRA_CA_FILE names a file with authorities to trust beside the system's, \
+                 in PEM"
+                    .to_owned(),
+            ),
             Self::Signature { host, .. } => Some(format!(
                 "if you trust this host without signatures, `nixops4_unsigned_hosts = [\"{host}\"]` \
                  in the CLI configuration says so"

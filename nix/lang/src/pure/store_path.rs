@@ -82,19 +82,23 @@ pub struct StorePath(Box<str>);
 impl StorePath {
     /// Checks a base name.
     pub fn from_base_name(text: &str) -> Result<Self, StorePathError> {
-        if text.len() < HASH_LENGTH + 1 || !text.is_char_boundary(HASH_LENGTH + 1) {
+        if text.len() < HASH_LENGTH + 1 {
             return Err(StorePathError::TooShort(text.into()));
         }
         let wrong =
             |c: &char| !c.is_ascii_alphanumeric() || "eotu".contains(*c) || c.is_uppercase();
-        if let Some(character) = text[..HASH_LENGTH].chars().find(wrong) {
+        let hash = text.char_indices().take_while(|(at, _)| *at < HASH_LENGTH);
+        if let Some(character) = hash.map(|(_, c)| c).find(wrong) {
             return Err(StorePathError::BadHash {
                 path: text.into(),
                 character,
             });
         }
         let path = || text.to_owned();
-        check_name(&text[HASH_LENGTH + 1..]).map_err(|problem| StorePathError::BadName {
+        // A character of several bytes in place of the dash is as wrong in the name.
+        let name = text.get(HASH_LENGTH + 1..);
+        let name = name.unwrap_or(&text[HASH_LENGTH..]);
+        check_name(name).map_err(|problem| StorePathError::BadName {
             path: path(),
             problem,
         })?;
@@ -326,6 +330,20 @@ mod tests {
         let sha1 = Algorithm::Sha1.hash(b"abc");
         let recursive = store.fixed("x", Method::Recursive, &sha1, &none);
         assert_eq!(base(recursive), "mxm5h60qjq2b5z19bkj9phyyc3zkaxgs-x");
+    }
+
+    #[test]
+    fn characters_of_several_bytes_are_refused_wherever_they_are() {
+        let hash = "g76zcpqc540lrc8i6g7xy6ip0npn2hnp";
+        for (text, place) in [
+            (format!("é{}-a", &hash[2..]), "the hash"),
+            (format!("{}é-a", &hash[..31]), "the end of the hash"),
+            (format!("{hash}éa"), "the dash"),
+            (format!("{hash}-é"), "the name"),
+        ] {
+            let refused = StorePath::from_base_name(&text).unwrap_err();
+            assert!(refused.to_string().contains('é'), "{place}: {refused}");
+        }
     }
 
     #[test]
