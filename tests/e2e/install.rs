@@ -208,7 +208,7 @@ fn a_server_that_is_not_trusted_is_said_to_be() {
     let expected =
         "the server is not trusted: nobody who is trusted here has signed its certificate";
     assert!(said.contains(expected), "{said}");
-    assert!(said.contains("hint: NIXOPS4_EXTRA_CA_FILE names"), "{said}");
+    assert!(said.contains("(NIXOPS4_EXTRA_CA_FILE names"), "{said}");
 }
 
 /// Terraform's way of asking for a provider.
