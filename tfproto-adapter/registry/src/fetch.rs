@@ -56,7 +56,9 @@ pub fn archive(
             (path, Some(dir))
         }
     };
-    let hashes = archive_hashes(&path)?;
+    let zip = PackageHash::of_archive(&path).map_err(FetchError::file("read", &path))?;
+    check_unopened(&zip, offer, wanted)?;
+    let hashes = BTreeSet::from([zip, content_hash(&path)?]);
     check(&hashes, offer, wanted)?;
     Ok(Some(Archive {
         path,
@@ -68,10 +70,13 @@ pub fn archive(
 /// Both hashes of an archive.
 pub fn archive_hashes(path: &Path) -> Result<BTreeSet<PackageHash>, FetchError> {
     let zip = PackageHash::of_archive(path).map_err(FetchError::file("read", path))?;
-    let content = PackageHash::of_archive_content(path).map_err(|error| {
+    Ok(BTreeSet::from([zip, content_hash(path)?]))
+}
+
+fn content_hash(path: &Path) -> Result<PackageHash, FetchError> {
+    PackageHash::of_archive_content(path).map_err(|error| {
         FetchError::Refused(format!("what was fetched is not a usable archive: {error}"))
-    })?;
-    Ok(BTreeSet::from([zip, content]))
+    })
 }
 
 /// Packages may be larger than what a temporary directory in memory holds.
@@ -91,31 +96,63 @@ fn temporary_directory(environment: &Environment) -> Result<tempfile::TempDir, F
     }
 }
 
+/// Whether an archive is what it should be, as far as can be told without opening it.
+///
+/// Whoever tampered with it may have made it to harm what opens archives.
+fn check_unopened(zip: &PackageHash, offer: &Offer, wanted: &Wanted<'_>) -> Result<(), FetchError> {
+    let is_zip = |hash: &&PackageHash| hash.scheme() == zip.scheme();
+    let announced: BTreeSet<_> = offer.expected.iter().filter(is_zip).cloned().collect();
+    if !announced.is_empty() && !announced.contains(zip) {
+        return Err(not_announced([zip], &announced));
+    }
+    match wanted.locked {
+        Some(locked) if locked.hashes.iter().all(|hash| is_zip(&hash)) => {
+            check_locked(&BTreeSet::from([zip.clone()]), locked)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether a package is what the method says and what is locked.
 fn check(
     hashes: &BTreeSet<PackageHash>,
     offer: &Offer,
     wanted: &Wanted<'_>,
 ) -> Result<(), FetchError> {
-    let list = |hashes: &BTreeSet<PackageHash>| {
-        let texts: Vec<_> = hashes.iter().map(PackageHash::as_str).collect();
-        texts.join(", ")
-    };
     if !offer.expected.is_empty() && offer.expected.is_disjoint(hashes) {
-        return Err(FetchError::Refused(format!(
-            "the package is not what was announced: it is {}, announced was {}",
-            list(hashes),
-            list(&offer.expected)
-        )));
+        return Err(not_announced(hashes, &offer.expected));
     }
     match wanted.locked {
-        Some(locked) if !locked.accepts(hashes) => Err(FetchError::Refused(format!(
-            "the package is not the one that is locked: its hashes are {}, and neither is in the \
-             lock file; if it is the right one, `nixops4 providers lock` adds them",
-            list(hashes)
-        ))),
-        _ => Ok(()),
+        Some(locked) => check_locked(hashes, locked),
+        None => Ok(()),
     }
+}
+
+fn check_locked(hashes: &BTreeSet<PackageHash>, locked: &LockedProvider) -> Result<(), FetchError> {
+    if locked.accepts(hashes) {
+        return Ok(());
+    }
+    Err(FetchError::Refused(format!(
+        "the package is not the one that is locked: what is not in the lock file is {}; if it is \
+         the right one, `nixops4 providers lock` adds it",
+        list(hashes)
+    )))
+}
+
+fn not_announced<'a>(
+    hashes: impl IntoIterator<Item = &'a PackageHash>,
+    announced: &BTreeSet<PackageHash>,
+) -> FetchError {
+    FetchError::Refused(format!(
+        "the package is not what was announced: it is {}, announced {}",
+        list(hashes),
+        list(announced)
+    ))
+}
+
+fn list<'a>(hashes: impl IntoIterator<Item = &'a PackageHash>) -> String {
+    let texts: Vec<_> = hashes.into_iter().map(PackageHash::as_str).collect();
+    texts.join(", ")
 }
 
 /// Puts an offered package where plugins are found; gives the hashes that are now certain.

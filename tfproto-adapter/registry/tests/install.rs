@@ -150,15 +150,39 @@ fn with(mut value: Value, name: &str, field: Value) -> Reply {
 
 #[test]
 fn tampered_archives_are_refused() {
-    let error = refused(|server, release, _| {
-        let other = archive(&[("terraform-provider-thing_v1.0.0", b"evil")]);
-        server.set(
-            &release.archive_path(&release.packages[0]),
-            Reply::file(other),
+    // What it is comes before what is in it: neither need be an archive to be told apart.
+    let others = [
+        archive(&[("terraform-provider-thing_v1.0.0", b"evil")]),
+        b"no archive".to_vec(),
+    ];
+    for other in others {
+        let hash = sha256(&other);
+        let error = refused(|server, release, _| {
+            let path = release.archive_path(&release.packages[0]);
+            server.set(&path, Reply::file(other));
+        });
+        assert!(
+            error.contains(&format!(
+                "the package is not what was announced: it is zh:{hash}, announced zh:"
+            )),
+            "{error}"
         );
-    });
+    }
+}
+
+#[test]
+fn an_archive_that_only_its_own_hash_is_locked_of_is_not_opened_otherwise() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let host = world.server.host();
+    let lock = format!(
+        "provider \"{host}/acme/thing\" {{\n  version = \"1.0.0\"\n  hashes = [\n    \"zh:{}\",\n  ]\n}}\n",
+        "0".repeat(64)
+    );
+    world.write("project/.terraform.lock.hcl", lock.as_bytes());
+    let error = world.error("");
+    let own = sha256(&releases[0].packages[0].zip);
     assert!(
-        error.contains("the package is not what was announced: it is h1:"),
+        error.contains(&format!("what is not in the lock file is zh:{own};")),
         "{error}"
     );
 }
@@ -311,11 +335,11 @@ fn what_a_registry_may_say_wrongly() {
         error.contains("it is not JSON, but \"text/html\""),
         "{error}"
     );
-    let error = refused(|server, release, _| {
-        server.set(
-            &release.archive_path(&release.packages[0]),
-            Reply::file("no zip"),
-        );
+    let error = refused(|server, release, key| {
+        // Announced, and yet none.
+        let mut release = release.clone();
+        release.packages[0].zip = b"no zip".to_vec();
+        registry(server, &[release], key);
     });
     assert!(error.contains("not a usable archive"), "{error}");
     let error = refused(|server, _, _| server.unset("/.well-known/terraform.json"));
@@ -461,13 +485,10 @@ fn from_a_network_mirror() {
         "/mirror/{host}/acme/thing/{}",
         release.filename(&release.packages[0])
     );
-    world.server.set(
-        &path,
-        Reply::file(archive(&[("terraform-provider-thing", b"evil")])),
-    );
+    world.server.set(&path, Reply::file("no archive"));
     let error = world.error("");
     assert!(
-        error.contains("the package is not what was announced"),
+        error.contains("the package is not what was announced: it is zh:"),
         "{error}"
     );
 }
@@ -539,9 +560,10 @@ fn oci_content_must_be_what_its_digest_says() {
     let last = evil.len() - 1;
     evil[last] ^= 1;
     world.server.set(&blob, Reply::file(evil));
+    let error = world.error("");
     assert!(
-        world.error("").contains("not a usable archive")
-            || world.error("").contains("not what was announced")
+        error.contains("not what was announced: it is zh:"),
+        "{error}"
     );
     let manifest = world
         .server
