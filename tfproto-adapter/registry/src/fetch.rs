@@ -9,6 +9,7 @@ use nixops4_tfproto::lockfile::{LockedProvider, PackageHash};
 
 use crate::context::Context;
 use crate::error::FetchError;
+use crate::fetching::Fetching;
 use crate::http::{Ask, Client};
 use crate::offer::{Location, Offer};
 use crate::shared_cache::SharedCache;
@@ -32,7 +33,7 @@ pub struct Archive {
     /// Its hashes, of itself and of its content.
     pub hashes: BTreeSet<PackageHash>,
     /// Removes it in the end, if it was fetched.
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<Fetching>,
 }
 
 /// Fetches an archive, or finds it where it lies, and checks it.
@@ -46,7 +47,7 @@ pub fn archive(
         Location::Directory(_) => return Ok(None),
         Location::Archive(path) => (path.clone(), None),
         Location::Remote { url, authorization } => {
-            let dir = temporary_directory(environment)?;
+            let dir = Fetching::new(environment)?;
             let path = dir.path().join("package.zip");
             let ask = Ask {
                 authorization: authorization.clone(),
@@ -77,23 +78,6 @@ fn content_hash(path: &Path) -> Result<PackageHash, FetchError> {
     PackageHash::of_archive_content(path).map_err(|error| {
         FetchError::Refused(format!("what was fetched is not a usable archive: {error}"))
     })
-}
-
-/// Packages may be larger than what a temporary directory in memory holds.
-fn temporary_directory(environment: &Environment) -> Result<tempfile::TempDir, FetchError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fetching-");
-    match environment.cache_dir() {
-        Some(cache) => {
-            std::fs::create_dir_all(&cache).map_err(FetchError::file("create", &cache))?;
-            builder
-                .tempdir_in(&cache)
-                .map_err(FetchError::file("write to", cache))
-        }
-        None => builder
-            .tempdir()
-            .map_err(FetchError::file("write to", std::env::temp_dir())),
-    }
 }
 
 /// Whether an archive is what it should be, as far as can be told without opening it.

@@ -14,6 +14,7 @@ mod context;
 mod credentials;
 mod error;
 mod fetch;
+mod fetching;
 mod filesystem;
 pub mod http;
 mod install;
