@@ -14,6 +14,7 @@ mod existing;
 mod flakes;
 mod functions;
 mod install;
+mod install_faults;
 mod killed;
 mod libnix;
 mod lifecycle;

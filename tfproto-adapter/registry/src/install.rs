@@ -40,6 +40,9 @@ pub struct Options {
     pub read_only: bool,
     /// Takes packages whose hashes are not locked, and locks them.
     pub accept_new_hashes: bool,
+    /// Keeps what is locked and not asked for: not everything that will be asked for can be told
+    /// yet.
+    pub keep_unasked: bool,
     /// Platforms to lock beside the present one; `None` is only that.
     pub platforms: Option<Vec<Platform>>,
 }
@@ -113,7 +116,9 @@ pub fn run(
         }
         outcomes.push(outcome);
     }
-    after.retain(|source| kept.contains(source));
+    if !options.keep_unasked {
+        after.retain(|source| kept.contains(source));
+    }
     let lock_changed = match &before {
         Some(before) => before.to_string() != after.to_string(),
         None => after.providers().next().is_some(),

@@ -65,30 +65,32 @@ pub struct MirrorArgs {
 
 /// Fetches the plugins of the deployment, and locks them.
 pub async fn install(args: InstallArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let (wishes, root) = wishes(&args.root, show_trace).await?;
+    let asked = asked(&args.root, show_trace).await?;
     let options = Options {
+        keep_unasked: !asked.is_all,
         upgrade: args.upgrade,
         read_only: args.locked,
         ..Options::default()
     };
-    fetch(wishes, root, options).await
+    fetch(asked, options).await
 }
 
 /// Locks the plugins of the deployment for some platforms.
 pub async fn lock(args: LockArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let (wishes, root) = wishes(&args.root, show_trace).await?;
+    let asked = asked(&args.root, show_trace).await?;
     let options = Options {
+        keep_unasked: !asked.is_all,
         upgrade: args.upgrade,
         accept_new_hashes: true,
         platforms: (!args.platforms.is_empty()).then_some(args.platforms),
         ..Options::default()
     };
-    fetch(wishes, root, options).await
+    fetch(asked, options).await
 }
 
 /// Makes a mirror of the plugins of the deployment.
 pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let (wishes, root) = wishes(&args.root, show_trace).await?;
+    let Asked { wishes, root, .. } = asked(&args.root, show_trace).await?;
     let environment = environment(&root.base);
     let mut platforms = args.platforms;
     if platforms.is_empty() {
@@ -108,7 +110,8 @@ pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandE
     Ok(Exit::Done)
 }
 
-async fn fetch(wishes: Vec<Wish>, root: Root, options: Options) -> Result<Exit, CommandError> {
+async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
+    let Asked { wishes, root, .. } = asked;
     let environment = environment(&root.base);
     let report: Report =
         blocking(move || nixops4_registry::install(&environment, &root.base, &wishes, &options))
@@ -167,7 +170,14 @@ fn said(error: &InstallError) -> Diagnostic {
 }
 
 /// The plugins that the deployment asks for by source.
-async fn wishes(root: &RootArgs, show_trace: bool) -> Result<(Vec<Wish>, Root), CommandError> {
+struct Asked {
+    wishes: Vec<Wish>,
+    /// Whether that is all: components that cannot be told yet may need more.
+    is_all: bool,
+    root: Root,
+}
+
+async fn asked(root: &RootArgs, show_trace: bool) -> Result<Asked, CommandError> {
     let (evaluator, root) = session::load(root, show_trace).await?;
     let ask = ListProviders {
         path: MemberPath::root(),
@@ -185,6 +195,7 @@ async fn wishes(root: &RootArgs, show_trace: bool) -> Result<(Vec<Wish>, Root), 
             }
         }
     }
+    let is_all = told.untold.is_empty();
     for untold in told.untold {
         let place = match untold.name {
             Some(name) => display_name(&format!("{}#{name}", untold.member)),
@@ -201,7 +212,11 @@ async fn wishes(root: &RootArgs, show_trace: bool) -> Result<(Vec<Wish>, Root), 
     if problems.has_errors() {
         return Err(problems.into());
     }
-    Ok((wishes, root))
+    Ok(Asked {
+        wishes,
+        is_all,
+        root,
+    })
 }
 
 fn wish(instance: &ProviderInstance) -> Result<Option<Wish>, String> {
