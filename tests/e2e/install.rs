@@ -8,17 +8,17 @@ use nixops4_registry_server::{
 };
 use nixops4_tests::{Ran, Sandbox, fake_provider, given_program};
 
-const LOCK: &str = ".terraform.lock.hcl";
+pub const LOCK: &str = ".terraform.lock.hcl";
 
 /// A deployment whose provider is in a registry on loopback.
-struct World {
-    sandbox: Sandbox,
-    server: Server,
-    key: SigningKey,
+pub struct World {
+    pub sandbox: Sandbox,
+    pub server: Server,
+    pub key: SigningKey,
 }
 
 impl World {
-    fn new(program: &[u8]) -> Self {
+    pub fn new(program: &[u8]) -> Self {
         let (server, key) = (Server::start(), SigningKey::new());
         let releases = ["1.0.0", "1.1.0"]
             .map(|version| Release::new("acme", "fake", version).with_program(program));
@@ -40,7 +40,7 @@ impl World {
         }
     }
 
-    fn listed(&self) -> Ran {
+    pub fn listed(&self) -> Ran {
         self.sandbox.run(&["providers", "list"])
     }
 }

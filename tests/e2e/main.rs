@@ -14,6 +14,7 @@ mod existing;
 mod flakes;
 mod functions;
 mod install;
+mod install_faults;
 mod interrupts;
 mod killed;
 mod libnix;

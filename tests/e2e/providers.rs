@@ -15,6 +15,7 @@ fn sandbox() -> Sandbox {
     let program = programs().join("nixops4");
     let mirror = sandbox.path().join("terraform.d/plugins");
     mirror_plugin(&mirror, "acme/fake", "1.2.0", &program);
+    sandbox.write("bin/greeter", "#!/bin/sh\n");
     sandbox
 }
 
@@ -30,7 +31,7 @@ fn all_declared_instances_are_listed_whether_used_or_not() {
     );
     assert!(lines[0].ends_with("(tfplugin)"), "{listed}");
     assert!(lines[1].starts_with("local  built in  "), "{listed}");
-    assert_eq!(lines[2], "net.greeter  [dir]/./bin/greeter  (native)");
+    assert_eq!(lines[2], "net.greeter  [dir]/bin/greeter  (native)");
 }
 
 #[test]

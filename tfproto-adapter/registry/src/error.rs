@@ -113,6 +113,34 @@ pub enum InstallError {
     },
 }
 
+/// Everything that went wrong in a run, and what the user should know besides.
+#[derive(Debug)]
+pub struct Failures {
+    /// What went wrong, at least one thing.
+    pub failures: Vec<Failure>,
+    /// What may be related, such as settings that are not known.
+    pub warnings: Vec<String>,
+}
+
+/// Something that went wrong.
+#[derive(Debug)]
+pub struct Failure {
+    /// The provider that it is about, as it was asked for.
+    pub provider: Option<SourceSpec>,
+    /// What it is.
+    pub error: InstallError,
+}
+
+impl<E: Into<InstallError>> From<E> for Failures {
+    fn from(error: E) -> Self {
+        let (provider, error) = (None, error.into());
+        Self {
+            failures: vec![Failure { provider, error }],
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Everything that was tried for a provider that was not found.
 #[derive(Debug)]
 pub struct NotFound {
@@ -120,6 +148,8 @@ pub struct NotFound {
     pub provider: SourceSpec,
     /// The versions that would do.
     pub constraints: String,
+    /// Whether that is the one in the lock file.
+    pub is_locked: bool,
     /// The platform it is for.
     pub platform: Platform,
     /// The places and what was there, in the order in which they were tried.
@@ -131,6 +161,9 @@ impl fmt::Display for NotFound {
         write!(f, "provider {} cannot be fetched", self.provider)?;
         if !self.constraints.is_empty() {
             write!(f, ", version {}", self.constraints)?;
+            if self.is_locked {
+                f.write_str(" as it is locked")?;
+            }
         }
         write!(f, ", for {}; tried:", self.platform)?;
         for (place, outcome) in &self.tried {
@@ -157,6 +190,12 @@ impl FetchError {
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            // Everything that an OCI registry has is below that (OCI distribution specification).
+            Self::Http(error) if error.is_unauthorized() && error.url.contains("/v2/") => Some(
+                "credentials for an OCI registry go into an `oci_credentials` block of the CLI \
+                 configuration, or are those that `docker login` stores"
+                    .to_owned(),
+            ),
             Self::Http(error) if error.is_unauthorized() => Some(
                 "a token for the host goes into a `credentials` block of the CLI configuration, or \
                  into the variable TF_TOKEN_ and the host, with _ for ."
@@ -182,8 +221,13 @@ impl InstallError {
         let hint = match self {
             Self::Locate(error) => return error.hints(),
             Self::Fetch { source, .. } => source.hint(),
+            Self::NotFound(error) if error.is_locked => Some(
+                "`nixops4 providers install --upgrade` locks a version that there is".to_owned(),
+            ),
             Self::OutOfDate(_) => Some("run the command without --locked".to_owned()),
-            Self::LockedOtherwise { .. } => Some("--upgrade locks another version".to_owned()),
+            Self::LockedOtherwise { .. } => {
+                Some("`nixops4 providers install --upgrade` locks another version".to_owned())
+            }
             _ => None,
         };
         hint.into_iter().collect()

@@ -9,6 +9,7 @@ use nixops4_tfproto::lockfile::{LockedProvider, PackageHash};
 
 use crate::context::Context;
 use crate::error::FetchError;
+use crate::fetching::Fetching;
 use crate::http::{Ask, Client};
 use crate::offer::{Location, Offer};
 use crate::shared_cache::SharedCache;
@@ -32,7 +33,7 @@ pub struct Archive {
     /// Its hashes, of itself and of its content.
     pub hashes: BTreeSet<PackageHash>,
     /// Removes it in the end, if it was fetched.
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<Fetching>,
 }
 
 /// Fetches an archive, or finds it where it lies, and checks it.
@@ -46,7 +47,7 @@ pub fn archive(
         Location::Directory(_) => return Ok(None),
         Location::Archive(path) => (path.clone(), None),
         Location::Remote { url, authorization } => {
-            let dir = temporary_directory(environment)?;
+            let dir = Fetching::new(environment)?;
             let path = dir.path().join("package.zip");
             let ask = Ask {
                 authorization: authorization.clone(),
@@ -56,7 +57,9 @@ pub fn archive(
             (path, Some(dir))
         }
     };
-    let hashes = archive_hashes(&path)?;
+    let zip = PackageHash::of_archive(&path).map_err(FetchError::file("read", &path))?;
+    check_unopened(&zip, offer, wanted)?;
+    let hashes = BTreeSet::from([zip, content_hash(&path)?]);
     check(&hashes, offer, wanted)?;
     Ok(Some(Archive {
         path,
@@ -68,26 +71,29 @@ pub fn archive(
 /// Both hashes of an archive.
 pub fn archive_hashes(path: &Path) -> Result<BTreeSet<PackageHash>, FetchError> {
     let zip = PackageHash::of_archive(path).map_err(FetchError::file("read", path))?;
-    let content = PackageHash::of_archive_content(path).map_err(|error| {
-        FetchError::Refused(format!("what was fetched is not a usable archive: {error}"))
-    })?;
-    Ok(BTreeSet::from([zip, content]))
+    Ok(BTreeSet::from([zip, content_hash(path)?]))
 }
 
-/// Packages may be larger than what a temporary directory in memory holds.
-fn temporary_directory(environment: &Environment) -> Result<tempfile::TempDir, FetchError> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fetching-");
-    match environment.cache_dir() {
-        Some(cache) => {
-            std::fs::create_dir_all(&cache).map_err(FetchError::file("create", &cache))?;
-            builder
-                .tempdir_in(&cache)
-                .map_err(FetchError::file("write to", cache))
+fn content_hash(path: &Path) -> Result<PackageHash, FetchError> {
+    PackageHash::of_archive_content(path).map_err(|error| {
+        FetchError::Refused(format!("what was fetched is not a usable archive: {error}"))
+    })
+}
+
+/// Whether an archive is what it should be, as far as can be told without opening it.
+///
+/// Whoever tampered with it may have made it to harm what opens archives.
+fn check_unopened(zip: &PackageHash, offer: &Offer, wanted: &Wanted<'_>) -> Result<(), FetchError> {
+    let is_zip = |hash: &&PackageHash| hash.scheme() == zip.scheme();
+    let announced: BTreeSet<_> = offer.expected.iter().filter(is_zip).cloned().collect();
+    if !announced.is_empty() && !announced.contains(zip) {
+        return Err(not_announced([zip], &announced));
+    }
+    match wanted.locked {
+        Some(locked) if locked.hashes.iter().all(|hash| is_zip(&hash)) => {
+            check_locked(&BTreeSet::from([zip.clone()]), locked)
         }
-        None => builder
-            .tempdir()
-            .map_err(FetchError::file("write to", std::env::temp_dir())),
+        _ => Ok(()),
     }
 }
 
@@ -97,25 +103,40 @@ fn check(
     offer: &Offer,
     wanted: &Wanted<'_>,
 ) -> Result<(), FetchError> {
-    let list = |hashes: &BTreeSet<PackageHash>| {
-        let texts: Vec<_> = hashes.iter().map(PackageHash::as_str).collect();
-        texts.join(", ")
-    };
     if !offer.expected.is_empty() && offer.expected.is_disjoint(hashes) {
-        return Err(FetchError::Refused(format!(
-            "the package is not what was announced: it is {}, announced was {}",
-            list(hashes),
-            list(&offer.expected)
-        )));
+        return Err(not_announced(hashes, &offer.expected));
     }
     match wanted.locked {
-        Some(locked) if !locked.accepts(hashes) => Err(FetchError::Refused(format!(
-            "the package is not the one that is locked: its hashes are {}, and neither is in the \
-             lock file; if it is the right one, `nixops4 providers lock` adds them",
-            list(hashes)
-        ))),
-        _ => Ok(()),
+        Some(locked) => check_locked(hashes, locked),
+        None => Ok(()),
     }
+}
+
+fn check_locked(hashes: &BTreeSet<PackageHash>, locked: &LockedProvider) -> Result<(), FetchError> {
+    if locked.accepts(hashes) {
+        return Ok(());
+    }
+    Err(FetchError::Refused(format!(
+        "the package is not the one that is locked: what is not in the lock file is {}; if it is \
+         the right one, `nixops4 providers lock` adds it",
+        list(hashes)
+    )))
+}
+
+fn not_announced<'a>(
+    hashes: impl IntoIterator<Item = &'a PackageHash>,
+    announced: &BTreeSet<PackageHash>,
+) -> FetchError {
+    FetchError::Refused(format!(
+        "the package is not what was announced: it is {}, announced {}",
+        list(hashes),
+        list(announced)
+    ))
+}
+
+fn list<'a>(hashes: impl IntoIterator<Item = &'a PackageHash>) -> String {
+    let texts: Vec<_> = hashes.into_iter().map(PackageHash::as_str).collect();
+    texts.join(", ")
 }
 
 /// Puts an offered package where plugins are found; gives the hashes that are now certain.

@@ -14,6 +14,7 @@ mod context;
 mod credentials;
 mod error;
 mod fetch;
+mod fetching;
 mod filesystem;
 pub mod http;
 mod install;
@@ -27,6 +28,6 @@ mod registry;
 mod search;
 mod shared_cache;
 
-pub use error::{FetchError, InstallError, NotFound};
+pub use error::{Failure, Failures, FetchError, InstallError, NotFound};
 pub use install::{Done, Options, Outcome, Report, Wish, run as install};
-pub use mirror::{Mirrored, run as mirror};
+pub use mirror::{MirrorReport, Mirrored, run as mirror};

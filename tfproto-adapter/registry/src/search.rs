@@ -16,6 +16,7 @@ pub struct Search<'a> {
     context: &'a Context,
     spec: &'a SourceSpec,
     constraints: String,
+    is_locked: bool,
     tried: Vec<(String, String)>,
 }
 
@@ -34,8 +35,15 @@ impl<'a> Search<'a> {
             context,
             spec,
             constraints: constraints.to_string(),
+            is_locked: false,
             tried: Vec::new(),
         }
+    }
+
+    /// Looks for the version that is locked, and for no other.
+    pub fn only(&mut self, version: &Version) {
+        self.constraints = version.to_string();
+        self.is_locked = true;
     }
 
     /// Chooses an address and the newest version that will do.
@@ -102,7 +110,7 @@ impl<'a> Search<'a> {
                     self.note(method, source, &outcome);
                     all.extend(versions);
                 }
-                Ok(None) => self.note(method, source, "does not know it"),
+                Ok(None) => self.note(method, source, nothing(method)),
                 // Whoever cannot be asked might have had a newer one, but there may be another
                 // that has one that will do.
                 Err(error) => self.note(method, source, &told(&error)),
@@ -195,9 +203,18 @@ impl<'a> Search<'a> {
         InstallError::NotFound(Box::new(NotFound {
             provider: self.spec.clone(),
             constraints: self.constraints.clone(),
+            is_locked: self.is_locked,
             platform: platform.clone(),
             tried: self.tried.clone(),
         }))
+    }
+}
+
+/// What a method is that has nothing of a provider.
+fn nothing(method: &Method) -> &'static str {
+    match &method.kind {
+        MethodKind::FilesystemMirror(root) if !root.exists() => "is not there",
+        _ => "does not know it",
     }
 }
 

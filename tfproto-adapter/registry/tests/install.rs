@@ -2,10 +2,11 @@
 
 mod world;
 
-use nixops4_registry::{Done, Options};
+use nixops4_registry::{Done, Options, Wish};
 use nixops4_registry_server::{
     Release, Reply, Server, SigningKey, archive, network_mirror, oci_mirror, registry, sha256,
 };
+use nixops4_tfproto::discovery::{Constraints, SourceSpec};
 use serde_json::{Value, json};
 use world::World;
 
@@ -85,7 +86,7 @@ fn a_locked_version_that_is_not_asked_for_is_an_error() {
     let error = world.error("~> 2.0");
     assert!(
         error.ends_with(
-            "is locked at 1.0.0, but ~> 2.0 is asked for\nhint: --upgrade locks another version"
+            "is locked at 1.0.0, but ~> 2.0 is asked for\nhint: `nixops4 providers install --upgrade` locks another version"
         ),
         "{error}"
     );
@@ -98,10 +99,7 @@ fn read_only_lock_files_stay() {
         read_only: true,
         ..Options::default()
     };
-    let error = world
-        .install("", &locked)
-        .expect_err("an error")
-        .to_string();
+    let error = world::said(&world.install("", &locked).expect_err("an error"));
     assert!(
         error.starts_with("the lock file is not up to date"),
         "{error}"
@@ -150,15 +148,39 @@ fn with(mut value: Value, name: &str, field: Value) -> Reply {
 
 #[test]
 fn tampered_archives_are_refused() {
-    let error = refused(|server, release, _| {
-        let other = archive(&[("terraform-provider-thing_v1.0.0", b"evil")]);
-        server.set(
-            &release.archive_path(&release.packages[0]),
-            Reply::file(other),
+    // What it is comes before what is in it: neither need be an archive to be told apart.
+    let others = [
+        archive(&[("terraform-provider-thing_v1.0.0", b"evil")]),
+        b"no archive".to_vec(),
+    ];
+    for other in others {
+        let hash = sha256(&other);
+        let error = refused(|server, release, _| {
+            let path = release.archive_path(&release.packages[0]);
+            server.set(&path, Reply::file(other));
+        });
+        assert!(
+            error.contains(&format!(
+                "the package is not what was announced: it is zh:{hash}, announced zh:"
+            )),
+            "{error}"
         );
-    });
+    }
+}
+
+#[test]
+fn an_archive_that_only_its_own_hash_is_locked_of_is_not_opened_otherwise() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let host = world.server.host();
+    let lock = format!(
+        "provider \"{host}/acme/thing\" {{\n  version = \"1.0.0\"\n  hashes = [\n    \"zh:{}\",\n  ]\n}}\n",
+        "0".repeat(64)
+    );
+    world.write("project/.terraform.lock.hcl", lock.as_bytes());
+    let error = world.error("");
+    let own = sha256(&releases[0].packages[0].zip);
     assert!(
-        error.contains("the package is not what was announced: it is h1:"),
+        error.contains(&format!("what is not in the lock file is zh:{own};")),
         "{error}"
     );
 }
@@ -311,11 +333,11 @@ fn what_a_registry_may_say_wrongly() {
         error.contains("it is not JSON, but \"text/html\""),
         "{error}"
     );
-    let error = refused(|server, release, _| {
-        server.set(
-            &release.archive_path(&release.packages[0]),
-            Reply::file("no zip"),
-        );
+    let error = refused(|server, release, key| {
+        // Announced, and yet none.
+        let mut release = release.clone();
+        release.packages[0].zip = b"no zip".to_vec();
+        registry(server, &[release], key);
     });
     assert!(error.contains("not a usable archive"), "{error}");
     let error = refused(|server, _, _| server.unset("/.well-known/terraform.json"));
@@ -461,13 +483,10 @@ fn from_a_network_mirror() {
         "/mirror/{host}/acme/thing/{}",
         release.filename(&release.packages[0])
     );
-    world.server.set(
-        &path,
-        Reply::file(archive(&[("terraform-provider-thing", b"evil")])),
-    );
+    world.server.set(&path, Reply::file("no archive"));
     let error = world.error("");
     assert!(
-        error.contains("the package is not what was announced"),
+        error.contains("the package is not what was announced: it is zh:"),
         "{error}"
     );
 }
@@ -539,9 +558,10 @@ fn oci_content_must_be_what_its_digest_says() {
     let last = evil.len() - 1;
     evil[last] ^= 1;
     world.server.set(&blob, Reply::file(evil));
+    let error = world.error("");
     assert!(
-        world.error("").contains("not a usable archive")
-            || world.error("").contains("not what was announced")
+        error.contains("not what was announced: it is zh:"),
+        "{error}"
     );
     let manifest = world
         .server
@@ -670,4 +690,33 @@ fn overrides_of_developers_are_left_alone() {
     assert_eq!(world.installed("").done, Done::Overridden);
     assert!(!world.has_lock_file());
     assert!(world.server.requests().is_empty());
+}
+
+#[test]
+fn every_failure_is_told_with_the_oddities_of_the_configuration() {
+    let (world, ..) = published(&["1.0.0"]);
+    world.configure("plugin_cach_dir = \"/x\"\n");
+    let host = world.server.host();
+    let wish = |kind: &str| Wish {
+        source: SourceSpec::parse(&format!("{host}/acme/{kind}")).expect("a source"),
+        constraints: Constraints::default(),
+    };
+    let wishes = [wish("one"), world.wish(""), wish("two")];
+    let base = world.path("project");
+    let failed = world
+        .install_all(&base, &wishes, &Options::default())
+        .expect_err("failures");
+    let about: Vec<_> = failed
+        .failures
+        .iter()
+        .filter_map(|failure| failure.provider.as_ref())
+        .collect();
+    assert_eq!(about, [&wishes[0].source, &wishes[2].source]);
+    let odd = "/.tofurc, line 1: unknown setting \"plugin_cach_dir\"";
+    assert!(failed.warnings[0].ends_with(odd), "{:?}", failed.warnings);
+    let platforms = [world::other_platform()];
+    let report = world
+        .mirror(&world.path("mirror"), &platforms)
+        .expect("mirrored");
+    assert!(report.warnings[0].ends_with(odd), "{:?}", report.warnings);
 }

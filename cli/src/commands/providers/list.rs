@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use nixops4_core::MemberPath;
-use nixops4_core::diagnostic::Diagnostics;
+use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
 use nixops4_core::evaluate::{Evaluate, from_eval_error};
 use nixops4_proto::evaluator::{ListProviders, ProviderInstance, ProviderProgram};
 use nixops4_tfproto::discovery::Located;
@@ -95,10 +95,7 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
             origin: Some("built in".to_owned()),
             ..given(Program::LocalProvider.path())
         }),
-        ProviderProgram::Stdio { executable, .. } => Ok(given(match executable.contains('/') {
-            true => base.join(executable),
-            false => executable.into(),
-        })),
+        ProviderProgram::Stdio { executable, .. } => in_path(executable, base).map(given),
         ProviderProgram::Tfplugin {
             executable,
             source,
@@ -124,7 +121,7 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
                     .map(|located| PluginFound::Package(Box::new(located))),
             };
             match found {
-                Ok(PluginFound::Program(path)) => Ok(given(path)),
+                Ok(PluginFound::Program(path)) => there(path).map(given),
                 Ok(PluginFound::Package(located)) => Ok(Found {
                     version: located.version.as_ref().map(ToString::to_string),
                     origin: Some(located.origin.to_string()),
@@ -136,6 +133,26 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
         }
     };
     listed
+}
+
+/// The program that a name stands for; with a slash in it, it is a path.
+fn in_path(name: &str, base: &Path) -> Result<PathBuf, Diagnostics> {
+    if name.contains('/') {
+        return there(base.join(name).components().collect());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
+        true => Ok(name.into()),
+        false => Err(Diagnostic::error(format!("there is no program {name} in PATH")).into()),
+    }
+}
+
+/// A program, if there is a file.
+fn there(path: PathBuf) -> Result<PathBuf, Diagnostics> {
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(Diagnostic::error(format!("there is no program {}", path.display())).into()),
+    }
 }
 
 /// Whether the lock file has hashes of the package.
