@@ -34,3 +34,31 @@ fn what_is_locked_for_components_that_cannot_be_told_yet_stays() {
     world.sandbox.ok(&["providers", "install"]);
     assert!(!world.sandbox.read(LOCK).contains("acme/fake"));
 }
+
+#[test]
+fn every_failure_is_told_where_it_is_asked_for() {
+    let mut world = World::new(PROGRAM);
+    let host = world.server.host();
+    let text = format!(
+        "{{\n  providers.one.source = \"{host}/acme/one\";\n  providers.fake.source = \"{host}/acme/fake\";\n  \
+         providers.two.source = \"{host}/acme/two\";\n}}\n"
+    );
+    world.sandbox.write("nixops4.nix", &text);
+    world.sandbox.write("odd.rc", "plugin_cach_dir = \"x\"\n");
+    let odd = world.sandbox.path().join("odd.rc").display().to_string();
+    world.sandbox.set("TF_CLI_CONFIG_FILE", odd);
+    for command in [&["providers", "install"][..], &["providers", "mirror", "m"]] {
+        let said = world.sandbox.fails(command);
+        for (line, name) in [(2, "one"), (4, "two")] {
+            assert!(
+                said.contains(&format!("provider {host}/acme/{name} cannot be fetched")),
+                "{said}"
+            );
+            assert!(said.contains(&format!("nixops4.nix:{line}:")), "{said}");
+        }
+        assert!(
+            said.contains("line 1: unknown setting \"plugin_cach_dir\""),
+            "{said}"
+        );
+    }
+}

@@ -7,7 +7,7 @@ use nixops4_tfproto::cliconfig::{CliConfig, Method};
 use nixops4_tfproto::discovery::{Environment, methods};
 
 use crate::credentials;
-use crate::error::{FetchError, InstallError};
+use crate::error::{Failures, FetchError, InstallError};
 use crate::http::Client;
 
 /// One run.
@@ -78,6 +78,16 @@ impl Context {
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if !warnings.contains(&warning) {
             warnings.push(warning);
+        }
+    }
+
+    /// What went wrong, with what was noted before.
+    pub fn with_warnings(&self, mut failures: Failures) -> Failures {
+        let mut warnings = self.take_warnings();
+        warnings.append(&mut failures.warnings);
+        Failures {
+            warnings,
+            ..failures
         }
     }
 

@@ -113,6 +113,34 @@ pub enum InstallError {
     },
 }
 
+/// Everything that went wrong in a run, and what the user should know besides.
+#[derive(Debug)]
+pub struct Failures {
+    /// What went wrong, at least one thing.
+    pub failures: Vec<Failure>,
+    /// What may be related, such as settings that are not known.
+    pub warnings: Vec<String>,
+}
+
+/// Something that went wrong.
+#[derive(Debug)]
+pub struct Failure {
+    /// The provider that it is about, as it was asked for.
+    pub provider: Option<SourceSpec>,
+    /// What it is.
+    pub error: InstallError,
+}
+
+impl<E: Into<InstallError>> From<E> for Failures {
+    fn from(error: E) -> Self {
+        let (provider, error) = (None, error.into());
+        Self {
+            failures: vec![Failure { provider, error }],
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Everything that was tried for a provider that was not found.
 #[derive(Debug)]
 pub struct NotFound {

@@ -18,7 +18,7 @@ use nixops4_tfproto::discovery::{
 use nixops4_tfproto::lockfile::{LockFile, LockedProvider, PackageHash};
 
 use crate::context::Context;
-use crate::error::InstallError;
+use crate::error::{Failure, Failures, InstallError};
 use crate::fetch::{Wanted, install};
 use crate::search::{Search, failed};
 
@@ -29,6 +29,14 @@ pub struct Wish {
     pub source: SourceSpec,
     /// Which versions will do.
     pub constraints: Constraints,
+}
+
+impl Wish {
+    /// Something that went wrong with it.
+    pub(crate) fn failed(&self, error: InstallError) -> Failure {
+        let provider = Some(self.source.clone());
+        Failure { provider, error }
+    }
 }
 
 /// How to go about it.
@@ -90,8 +98,17 @@ pub fn run(
     base: &Path,
     wishes: &[Wish],
     options: &Options,
-) -> Result<Report, InstallError> {
+) -> Result<Report, Failures> {
     let context = Context::new(environment)?;
+    run_in(&context, base, wishes, options).map_err(|failures| context.with_warnings(failures))
+}
+
+fn run_in(
+    context: &Context,
+    base: &Path,
+    wishes: &[Wish],
+    options: &Options,
+) -> Result<Report, Failures> {
     let before = LockFile::load(base)?;
     let lock = before.clone().unwrap_or_default();
     let wishes = merged(wishes, &lock);
@@ -99,15 +116,20 @@ pub fn run(
     let results: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = wishes
             .iter()
-            .map(|wish| scope.spawn(|| fulfil(&context, wish, &lock, options)))
+            .map(|wish| scope.spawn(|| fulfil(context, wish, &lock, options)))
             .collect();
         running.into_iter().map(|thread| thread.join()).collect()
     });
     let mut after = lock;
     let (mut outcomes, mut kept) = (Vec::new(), BTreeSet::new());
-    for result in results {
+    let mut failures = Vec::new();
+    for (wish, result) in wishes.iter().zip(results) {
         let (outcome, locked) = match result {
-            Ok(result) => result?,
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => {
+                failures.push(wish.failed(error));
+                continue;
+            }
             Err(panic) => std::panic::resume_unwind(panic),
         };
         kept.insert(outcome.source.clone());
@@ -115,6 +137,12 @@ pub fn run(
             after.set(outcome.source.clone(), locked);
         }
         outcomes.push(outcome);
+    }
+    if !failures.is_empty() {
+        // Whoever mends one of them should know of the others.
+        let warnings = outcomes.into_iter().flat_map(|outcome| outcome.warnings);
+        let warnings = warnings.collect();
+        return Err(Failures { failures, warnings });
     }
     if !options.keep_unasked {
         after.retain(|source| kept.contains(source));
@@ -127,7 +155,7 @@ pub fn run(
         // More hashes of what is locked already need not be written down.
         let differs = difference(before.as_ref(), &after);
         if let (true, Some(difference)) = (options.read_only, differs) {
-            return Err(InstallError::OutOfDate(difference));
+            return Err(InstallError::OutOfDate(difference).into());
         }
         if !options.read_only {
             after.save(base)?;

@@ -28,6 +28,6 @@ mod registry;
 mod search;
 mod shared_cache;
 
-pub use error::{FetchError, InstallError, NotFound};
+pub use error::{Failure, Failures, FetchError, InstallError, NotFound};
 pub use install::{Done, Options, Outcome, Report, Wish, run as install};
-pub use mirror::{Mirrored, run as mirror};
+pub use mirror::{MirrorReport, Mirrored, run as mirror};

@@ -12,7 +12,7 @@ use nixops4_tfproto::lockfile::{LockFile, PackageHash};
 use serde_json::{Map, Value, json};
 
 use crate::context::Context;
-use crate::error::{FetchError, InstallError};
+use crate::error::{Failures, FetchError, InstallError};
 use crate::fetch::{Wanted, archive, archive_hashes};
 use crate::install::{Wish, merged};
 use crate::offer::{Location, Offer};
@@ -35,6 +35,15 @@ pub struct Mirrored {
     pub warnings: Vec<String>,
 }
 
+/// What came of it all.
+#[derive(Debug)]
+pub struct MirrorReport {
+    /// The packages, in the order of the wishes.
+    pub packages: Vec<Mirrored>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
 /// Puts what is asked for into a mirror: the locked versions where there are such.
 pub fn run(
     environment: &Environment,
@@ -42,38 +51,63 @@ pub fn run(
     wishes: &[Wish],
     dir: &Path,
     platforms: &[Platform],
-) -> Result<Vec<Mirrored>, InstallError> {
+) -> Result<MirrorReport, Failures> {
     let context = Context::new(environment)?;
-    let lock = LockFile::load(base)?.unwrap_or_default();
-    let mut all = Vec::new();
+    let lock = LockFile::load(base).map_err(|error| context.with_warnings(error.into()))?;
+    let lock = lock.unwrap_or_default();
+    let (mut packages, mut failures) = (Vec::new(), Vec::new());
     for wish in merged(wishes, &lock) {
-        let candidates = lock.candidates(&wish.source);
-        let locked = candidates
-            .first()
-            .and_then(|source| Some((source, lock.get(source)?)));
-        let mut search = Search::new(&context, &wish.source, &wish.constraints);
-        let (source, version) = match locked {
-            Some((source, locked)) => {
-                crate::install::check_locked(&wish, source, locked)?;
-                (source.clone(), locked.version.clone())
-            }
-            None => search.choose(&candidates, &wish.constraints)?,
-        };
-        for platform in platforms {
-            let wanted = Wanted {
-                source: &source,
-                version: &version,
-                platform,
-                locked: locked.map(|(_, locked)| locked),
-            };
-            all.push(put(&context, &mut search, dir, &wanted)?);
+        match put_all(&context, &lock, &wish, dir, platforms) {
+            Ok(put) => packages.extend(put),
+            Err(error) => failures.push(wish.failed(error)),
         }
-        let provider = directory(dir, &source);
-        index(&provider, &source).map_err(|source| InstallError::Mirror {
-            path: provider,
-            source,
-        })?;
     }
+    let warnings = context.take_warnings();
+    if failures.is_empty() {
+        return Ok(MirrorReport { packages, warnings });
+    }
+    let of_packages = packages.into_iter().flat_map(|package| package.warnings);
+    Err(Failures {
+        failures,
+        warnings: warnings.into_iter().chain(of_packages).collect(),
+    })
+}
+
+/// Puts the packages of one provider there, with their indexes.
+fn put_all(
+    context: &Context,
+    lock: &LockFile,
+    wish: &Wish,
+    dir: &Path,
+    platforms: &[Platform],
+) -> Result<Vec<Mirrored>, InstallError> {
+    let candidates = lock.candidates(&wish.source);
+    let locked = candidates
+        .first()
+        .and_then(|source| Some((source, lock.get(source)?)));
+    let mut search = Search::new(context, &wish.source, &wish.constraints);
+    let (source, version) = match locked {
+        Some((source, locked)) => {
+            crate::install::check_locked(wish, source, locked)?;
+            (source.clone(), locked.version.clone())
+        }
+        None => search.choose(&candidates, &wish.constraints)?,
+    };
+    let mut all = Vec::new();
+    for platform in platforms {
+        let wanted = Wanted {
+            source: &source,
+            version: &version,
+            platform,
+            locked: locked.map(|(_, locked)| locked),
+        };
+        all.push(put(context, &mut search, dir, &wanted)?);
+    }
+    let provider = directory(dir, &source);
+    index(&provider, &source).map_err(|source| InstallError::Mirror {
+        path: provider,
+        source,
+    })?;
     Ok(all)
 }
 

@@ -2,10 +2,11 @@
 
 mod world;
 
-use nixops4_registry::{Done, Options};
+use nixops4_registry::{Done, Options, Wish};
 use nixops4_registry_server::{
     Release, Reply, Server, SigningKey, archive, network_mirror, oci_mirror, registry, sha256,
 };
+use nixops4_tfproto::discovery::{Constraints, SourceSpec};
 use serde_json::{Value, json};
 use world::World;
 
@@ -98,10 +99,7 @@ fn read_only_lock_files_stay() {
         read_only: true,
         ..Options::default()
     };
-    let error = world
-        .install("", &locked)
-        .expect_err("an error")
-        .to_string();
+    let error = world::said(&world.install("", &locked).expect_err("an error"));
     assert!(
         error.starts_with("the lock file is not up to date"),
         "{error}"
@@ -692,4 +690,33 @@ fn overrides_of_developers_are_left_alone() {
     assert_eq!(world.installed("").done, Done::Overridden);
     assert!(!world.has_lock_file());
     assert!(world.server.requests().is_empty());
+}
+
+#[test]
+fn every_failure_is_told_with_the_oddities_of_the_configuration() {
+    let (world, ..) = published(&["1.0.0"]);
+    world.configure("plugin_cach_dir = \"/x\"\n");
+    let host = world.server.host();
+    let wish = |kind: &str| Wish {
+        source: SourceSpec::parse(&format!("{host}/acme/{kind}")).expect("a source"),
+        constraints: Constraints::default(),
+    };
+    let wishes = [wish("one"), world.wish(""), wish("two")];
+    let base = world.path("project");
+    let failed = world
+        .install_all(&base, &wishes, &Options::default())
+        .expect_err("failures");
+    let about: Vec<_> = failed
+        .failures
+        .iter()
+        .filter_map(|failure| failure.provider.as_ref())
+        .collect();
+    assert_eq!(about, [&wishes[0].source, &wishes[2].source]);
+    let odd = "/.tofurc, line 1: unknown setting \"plugin_cach_dir\"";
+    assert!(failed.warnings[0].ends_with(odd), "{:?}", failed.warnings);
+    let platforms = [world::other_platform()];
+    let report = world
+        .mirror(&world.path("mirror"), &platforms)
+        .expect("mirrored");
+    assert!(report.warnings[0].ends_with(odd), "{:?}", report.warnings);
 }

@@ -22,9 +22,9 @@ fn a_mirror_serves_all_platforms_that_were_asked_for() {
         [Platform::current(), world::other_platform()],
     );
     let first = world.mirror(&dir, &platforms).expect("mirrored");
-    assert!(first.iter().all(|package| package.is_new));
+    assert!(first.packages.iter().all(|package| package.is_new));
     let again = world.mirror(&dir, &platforms).expect("mirrored");
-    assert!(!again.iter().any(|package| package.is_new));
+    assert!(!again.packages.iter().any(|package| package.is_new));
     for package in &release.packages {
         assert_eq!(world.server.count(&release.archive_path(package)), 1);
     }
@@ -98,7 +98,7 @@ fn what_is_locked_is_what_is_mirrored() {
     let mirrored = world
         .mirror(&dir, &[Platform::current()])
         .expect("mirrored");
-    assert_eq!(mirrored[0].version.to_string(), "1.0.0");
+    assert_eq!(mirrored.packages[0].version.to_string(), "1.0.0");
     // The registry has replaced the package since.
     let mut replaced = releases[0].clone();
     replaced.packages[0].zip = archive(&[("terraform-provider-thing", b"other")]);

@@ -6,8 +6,10 @@ use clap::Args;
 use nixops4_core::MemberPath;
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
 use nixops4_core::evaluate::{Evaluate, from_eval_error};
-use nixops4_proto::evaluator::{ListProviders, ProviderInstance, ProviderProgram};
-use nixops4_registry::{Done, InstallError, Options, Outcome, Report, Wish};
+use nixops4_proto::evaluator::{ListProviders, Position, ProviderInstance, ProviderProgram};
+use nixops4_registry::{
+    Done, Failures, InstallError, MirrorReport, Options, Outcome, Report, Wish,
+};
 use nixops4_tfproto::discovery::{Constraints, Platform, SourceSpec};
 
 use crate::args::RootArgs;
@@ -90,18 +92,20 @@ pub async fn lock(args: LockArgs, show_trace: bool) -> Result<Exit, CommandError
 
 /// Makes a mirror of the plugins of the deployment.
 pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let Asked { wishes, root, .. } = asked(&args.root, show_trace).await?;
+    let asked = asked(&args.root, show_trace).await?;
+    let Asked { wishes, root, .. } = asked;
     let environment = environment(&root.base);
     let mut platforms = args.platforms;
     if platforms.is_empty() {
         platforms.push(environment.platform().clone());
     }
     let directory = session::current_dir()?.join(args.directory);
-    let mirrored = blocking(move || {
+    let report: MirrorReport = blocking(asked.places, move || {
         nixops4_registry::mirror(&environment, &root.base, &wishes, &directory, &platforms)
     })
     .await?;
-    for package in mirrored {
+    warn(&report.warnings);
+    for package in report.packages {
         warn(&package.warnings);
         let done = if package.is_new { "" } else { " (was there)" };
         let (source, version) = (&package.source, &package.version);
@@ -113,9 +117,10 @@ pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandE
 async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
     let Asked { wishes, root, .. } = asked;
     let environment = environment(&root.base);
-    let report: Report =
-        blocking(move || nixops4_registry::install(&environment, &root.base, &wishes, &options))
-            .await?;
+    let report: Report = blocking(asked.places, move || {
+        nixops4_registry::install(&environment, &root.base, &wishes, &options)
+    })
+    .await?;
     warn(&report.warnings);
     for outcome in &report.outcomes {
         warn(&outcome.warnings);
@@ -153,12 +158,30 @@ fn warn(warnings: &[String]) {
 
 /// Does what waits for hosts and disks, on a thread of its own.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, InstallError> + Send + 'static,
+    places: Places,
+    work: impl FnOnce() -> Result<T, Failures> + Send + 'static,
 ) -> Result<T, CommandError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error| said(&error).into()),
-        Err(error) => Err(CommandError::user(format!("fetching broke off: {error}"))),
-    }
+    let failures = match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(failures)) => failures,
+        Err(error) => return Err(CommandError::user(format!("fetching broke off: {error}"))),
+    };
+    warn(&failures.warnings);
+    let told = failures.failures.iter().map(|failure| {
+        let mut diagnostic = said(&failure.error);
+        let provider = failure.provider.as_ref();
+        diagnostic.position = provider.and_then(|provider| place_of(&places, provider));
+        diagnostic
+    });
+    Err(Diagnostics(told.collect()).into())
+}
+
+/// Where a provider is asked for; several instances may do so, and the first is told.
+fn place_of(places: &Places, provider: &SourceSpec) -> Option<Position> {
+    let candidates = provider.candidates();
+    let is_same = |spec: &SourceSpec| spec.candidates().iter().any(|one| candidates.contains(one));
+    let found = places.iter().find(|(spec, _)| is_same(spec));
+    found.map(|(_, position)| position.clone())
 }
 
 fn said(error: &InstallError) -> Diagnostic {
@@ -169,9 +192,13 @@ fn said(error: &InstallError) -> Diagnostic {
     diagnostic
 }
 
+/// Where in the deployment's files the sources stand.
+type Places = Vec<(SourceSpec, Position)>;
+
 /// The plugins that the deployment asks for by source.
 struct Asked {
     wishes: Vec<Wish>,
+    places: Places,
     /// Whether that is all: components that cannot be told yet may need more.
     is_all: bool,
     root: Root,
@@ -184,10 +211,15 @@ async fn asked(root: &RootArgs, show_trace: bool) -> Result<Asked, CommandError>
     };
     let told = evaluator.providers(ask).await?;
     let mut problems = Diagnostics::default();
-    let mut wishes = Vec::new();
+    let (mut wishes, mut places) = (Vec::new(), Places::new());
     for instance in &told.providers {
         match wish(instance) {
-            Ok(wish) => wishes.extend(wish),
+            Ok(Some(wish)) => {
+                let position = instance.position.clone();
+                places.extend(position.map(|position| (wish.source.clone(), position)));
+                wishes.push(wish);
+            }
+            Ok(None) => {}
             Err(problem) => {
                 let mut problem = Diagnostic::error(problem);
                 problem.position.clone_from(&instance.position);
@@ -214,6 +246,7 @@ async fn asked(root: &RootArgs, show_trace: bool) -> Result<Asked, CommandError>
     }
     Ok(Asked {
         wishes,
+        places,
         is_all,
         root,
     })

@@ -5,7 +5,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use nixops4_registry::{InstallError, Mirrored, Options, Outcome, Report, Wish, install, mirror};
+use nixops4_registry::{
+    Failures, InstallError, MirrorReport, Options, Outcome, Report, Wish, install, mirror,
+};
 use nixops4_registry_server::Server;
 use nixops4_tfproto::discovery::{Constraints, Environment, Platform, Request, SourceSpec, locate};
 use nixops4_tfproto::lockfile::{LOCK_FILE, LockFile};
@@ -88,7 +90,8 @@ impl World {
             .with_system_data_dirs(Vec::new())
     }
 
-    fn wish(&self, constraints: &str) -> Wish {
+    /// The wish for the provider in a version.
+    pub fn wish(&self, constraints: &str) -> Wish {
         Wish {
             source: SourceSpec::parse(&self.source).expect("a source"),
             constraints: Constraints::parse(constraints).expect("constraints"),
@@ -96,7 +99,7 @@ impl World {
     }
 
     /// Installs.
-    pub fn install(&self, constraints: &str, options: &Options) -> Result<Report, InstallError> {
+    pub fn install(&self, constraints: &str, options: &Options) -> Result<Report, Failures> {
         self.install_in(&self.path("project"), constraints, options)
     }
 
@@ -106,20 +109,25 @@ impl World {
         base: &Path,
         constraints: &str,
         options: &Options,
-    ) -> Result<Report, InstallError> {
-        install(
-            &self.environment(),
-            base,
-            &[self.wish(constraints)],
-            options,
-        )
+    ) -> Result<Report, Failures> {
+        self.install_all(base, &[self.wish(constraints)], options)
+    }
+
+    /// Installs several for a project.
+    pub fn install_all(
+        &self,
+        base: &Path,
+        wishes: &[Wish],
+        options: &Options,
+    ) -> Result<Report, Failures> {
+        install(&self.environment(), base, wishes, options)
     }
 
     /// Installs, and expects it to be done.
     pub fn installed(&self, constraints: &str) -> Outcome {
         match self.install(constraints, &Options::default()) {
             Ok(report) => report.outcomes.into_iter().next().expect("an outcome"),
-            Err(error) => panic!("{}", said(&error)),
+            Err(failures) => panic!("{}", said(&failures)),
         }
     }
 
@@ -130,11 +138,7 @@ impl World {
     }
 
     /// Mirrors.
-    pub fn mirror(
-        &self,
-        dir: &Path,
-        platforms: &[Platform],
-    ) -> Result<Vec<Mirrored>, InstallError> {
+    pub fn mirror(&self, dir: &Path, platforms: &[Platform]) -> Result<MirrorReport, Failures> {
         let base = self.path("project");
         mirror(&self.environment(), &base, &[self.wish("")], dir, platforms)
     }
@@ -183,8 +187,17 @@ impl World {
     }
 }
 
-/// An error with its causes and what to do.
-pub fn said(error: &InstallError) -> String {
+/// All that went wrong, with causes and what to do.
+pub fn said(failures: &Failures) -> String {
+    let texts: Vec<_> = failures
+        .failures
+        .iter()
+        .map(|failure| said_of(&failure.error))
+        .collect();
+    texts.join("\n")
+}
+
+fn said_of(error: &InstallError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
