@@ -8,6 +8,7 @@ use nixops4_tfproto::discovery::{
     Constraints, LocateError, PackageError, Platform, ProviderSource, SourceSpec, Version,
 };
 use nixops4_tfproto::lockfile::LockError;
+use nixops4_tfproto::reattach::ReattachError;
 
 use crate::http::HttpError;
 
@@ -69,6 +70,9 @@ pub enum InstallError {
     /// What is on this machine is unusable.
     #[error(transparent)]
     Locate(#[from] LocateError),
+    /// What runs already cannot be told.
+    #[error(transparent)]
+    Reattach(#[from] ReattachError),
     /// No certificate authorities, or the like.
     #[error(transparent)]
     Client(#[from] HttpError),

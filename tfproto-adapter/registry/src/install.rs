@@ -16,6 +16,7 @@ use nixops4_tfproto::discovery::{
     locate,
 };
 use nixops4_tfproto::lockfile::{LockFile, LockedProvider, PackageHash};
+use nixops4_tfproto::reattach::{self, Reattach};
 
 use crate::context::Context;
 use crate::error::{Failure, Failures, InstallError};
@@ -48,6 +49,8 @@ pub struct Options {
     pub read_only: bool,
     /// Takes packages whose hashes are not locked, and locks them.
     pub accept_new_hashes: bool,
+    /// Fetches and locks what runs already, too.
+    pub attached: bool,
     /// Keeps what is locked and not asked for: not everything that will be asked for can be told
     /// yet.
     pub keep_unasked: bool,
@@ -79,6 +82,8 @@ pub enum Done {
     Locked,
     /// A developer's override is in its place.
     Overridden,
+    /// It runs already.
+    Attached,
 }
 
 /// What came of all wishes.
@@ -103,6 +108,15 @@ pub fn run(
     run_in(&context, base, wishes, options).map_err(|failures| context.with_warnings(failures))
 }
 
+/// What all wishes of a run have in common.
+struct Job<'a> {
+    context: &'a Context,
+    lock: &'a LockFile,
+    options: &'a Options,
+    /// What is left alone since it runs already.
+    attached: Reattach,
+}
+
 fn run_in(
     context: &Context,
     base: &Path,
@@ -112,15 +126,24 @@ fn run_in(
     let before = LockFile::load(base)?;
     let lock = before.clone().unwrap_or_default();
     let wishes = merged(wishes, &lock);
+    let job = Job {
+        context,
+        lock: &lock,
+        options,
+        attached: attached(context, options)?,
+    };
+    if options.read_only {
+        job.check_lock(&wishes)?;
+    }
     // Fetching is waiting: all at once.
     let results: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = wishes
             .iter()
-            .map(|wish| scope.spawn(|| fulfil(context, wish, &lock, options)))
+            .map(|wish| scope.spawn(|| job.fulfil(wish)))
             .collect();
         running.into_iter().map(|thread| thread.join()).collect()
     });
-    let mut after = lock;
+    let mut after = lock.clone();
     let (mut outcomes, mut kept) = (Vec::new(), BTreeSet::new());
     let mut failures = Vec::new();
     for (wish, result) in wishes.iter().zip(results) {
@@ -151,21 +174,25 @@ fn run_in(
         Some(before) => before.to_string() != after.to_string(),
         None => after.providers().next().is_some(),
     };
+    // More hashes of what is locked already need not be written down.
+    let lock_changed = lock_changed && !options.read_only;
     if lock_changed {
-        // More hashes of what is locked already need not be written down.
-        let differs = difference(before.as_ref(), &after);
-        if let (true, Some(difference)) = (options.read_only, differs) {
-            return Err(InstallError::OutOfDate(difference).into());
-        }
-        if !options.read_only {
-            after.save(base)?;
-        }
+        after.save(base)?;
     }
     Ok(Report {
         outcomes,
-        lock_changed: lock_changed && !options.read_only,
+        lock_changed,
         warnings: context.take_warnings(),
     })
+}
+
+/// What `TF_REATTACH_PROVIDERS` names, where that is to be left alone.
+fn attached(context: &Context, options: &Options) -> Result<Reattach, InstallError> {
+    let variable = context.environment.path_variable(reattach::VARIABLE);
+    match variable.filter(|_| !options.attached) {
+        Some(text) => Ok(Reattach::parse(&text.to_string_lossy())?),
+        None => Ok(Reattach::default()),
+    }
 }
 
 /// Wishes for one provider are one wish, with all conditions.
@@ -186,22 +213,72 @@ pub fn merged(wishes: &[Wish], lock: &LockFile) -> Vec<Wish> {
     all.into_values().collect()
 }
 
-/// Which providers would be locked otherwise, if any.
-fn difference(before: Option<&LockFile>, after: &LockFile) -> Option<String> {
-    let version = |lock: Option<&LockFile>, source: &ProviderSource| {
-        lock.and_then(|lock| lock.get(source))
-            .map(|locked| locked.version.clone())
-    };
-    let known = before.into_iter().flat_map(LockFile::providers);
-    let all: BTreeSet<_> = known
-        .chain(after.providers())
-        .map(|(source, _)| source)
-        .collect();
-    let changed = all
-        .into_iter()
-        .filter(|source| version(before, source) != version(Some(after), source));
-    let names: Vec<_> = changed.map(ToString::to_string).collect();
-    (!names.is_empty()).then(|| format!("{} would change", names.join(", ")))
+impl Job<'_> {
+    /// Checks that the lock file need not change, before anything is fetched.
+    fn check_lock(&self, wishes: &[Wish]) -> Result<(), Failures> {
+        let (mut failures, mut asked) = (Vec::new(), BTreeSet::new());
+        for wish in wishes {
+            let candidates = self.lock.candidates(&wish.source);
+            let left = self.left_alone(wish, &candidates);
+            let Some(source) = left
+                .as_ref()
+                .map(|(source, _)| source)
+                .or(candidates.first())
+            else {
+                continue;
+            };
+            asked.insert(source.clone());
+            let error = match self.lock.get(source) {
+                _ if left.is_some() => continue,
+                Some(locked) => check_locked(wish, source, locked).err(),
+                None => Some(InstallError::OutOfDate(format!("{source} is not in it"))),
+            };
+            failures.extend(error.map(|error| wish.failed(error)));
+        }
+        let locked = self.lock.providers().map(|(source, _)| source);
+        let left_over: Vec<_> = locked
+            .filter(|source| !self.options.keep_unasked && !asked.contains(*source))
+            .map(ToString::to_string)
+            .collect();
+        if !left_over.is_empty() {
+            let error = format!("nobody asks for {} any more", left_over.join(", "));
+            let (provider, error) = (None, InstallError::OutOfDate(error));
+            failures.push(Failure { provider, error });
+        }
+        let warnings = Vec::new();
+        match failures.is_empty() {
+            true => Ok(()),
+            false => Err(Failures { failures, warnings }),
+        }
+    }
+
+    /// Which provider it is and why, if somebody else sees to it.
+    fn left_alone(
+        &self,
+        wish: &Wish,
+        candidates: &[ProviderSource],
+    ) -> Option<(ProviderSource, Done)> {
+        if self.attached.get(&wish.source).is_some() {
+            return Some((candidates.first()?.clone(), Done::Attached));
+        }
+        let source = overridden(self.context, candidates)?;
+        Some((source.clone(), Done::Overridden))
+    }
+
+    fn fulfil(&self, wish: &Wish) -> Result<(Outcome, Option<LockedProvider>), InstallError> {
+        let candidates = self.lock.candidates(&wish.source);
+        if let Some((source, done)) = self.left_alone(wish, &candidates) {
+            let locked = self.lock.get(&source).cloned();
+            let outcome = Outcome {
+                source,
+                version: None,
+                done,
+                warnings: Vec::new(),
+            };
+            return Ok((outcome, locked));
+        }
+        fulfil(self.context, wish, self.lock, self.options)
+    }
 }
 
 fn fulfil(
@@ -211,15 +288,6 @@ fn fulfil(
     options: &Options,
 ) -> Result<(Outcome, Option<LockedProvider>), InstallError> {
     let candidates = lock.candidates(&wish.source);
-    if let Some(source) = overridden(context, &candidates) {
-        let outcome = Outcome {
-            source: source.clone(),
-            version: None,
-            done: Done::Overridden,
-            warnings: Vec::new(),
-        };
-        return Ok((outcome, lock.get(source).cloned()));
-    }
     let locked = candidates.first().and_then(|source| lock.get(source));
     let locked = locked.filter(|_| !options.upgrade);
     let platforms = options.platforms.clone();

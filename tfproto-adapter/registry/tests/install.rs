@@ -105,11 +105,22 @@ fn read_only_lock_files_stay() {
         "{error}"
     );
     assert!(!world.has_lock_file());
+    assert_eq!(world.server.requests(), [], "it fails before it fetches");
     world.installed("");
     world.forget();
     world
         .install("", &locked)
         .expect("installed as it is locked");
+    let asked = world.server.requests().len();
+    let error = world.install("> 1.0", &locked).expect_err("an error");
+    assert!(world::said(&error).contains("is locked at 1.0.0"));
+    let base = world.path("project");
+    let error = world
+        .install_all(&base, &[], &locked)
+        .expect_err("an error");
+    let error = world::said(&error);
+    assert!(error.contains("nobody asks for localhost:"), "{error}");
+    assert_eq!(world.server.requests().len(), asked);
 }
 
 #[test]
@@ -719,4 +730,26 @@ fn every_failure_is_told_with_the_oddities_of_the_configuration() {
         .mirror(&world.path("mirror"), &platforms)
         .expect("mirrored");
     assert!(report.warnings[0].ends_with(odd), "{:?}", report.warnings);
+}
+
+#[test]
+fn what_runs_already_is_locked_but_not_installed() {
+    let (mut world, ..) = published(&["1.0.0"]);
+    let source = format!("{}/acme/thing", world.server.host());
+    let entry = json!({ "Protocol": "grpc", "Addr": { "Network": "unix", "String": "/s" } });
+    let running = json!({ source: entry }).to_string();
+    world.set("TF_REATTACH_PROVIDERS", &running);
+    assert_eq!(world.installed("").done, Done::Attached);
+    assert!(world.server.requests().is_empty() && !world.has_lock_file());
+    let lock = Options {
+        attached: true,
+        accept_new_hashes: true,
+        ..Options::default()
+    };
+    world.install("", &lock).expect("locked");
+    let locked = world.lock_file();
+    assert_eq!(world.installed("").done, Done::Attached);
+    assert_eq!(world.lock_file(), locked);
+    world.set("TF_REATTACH_PROVIDERS", "nothing");
+    assert!(world.error("").starts_with("TF_REATTACH_PROVIDERS: "));
 }

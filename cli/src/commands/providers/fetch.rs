@@ -84,6 +84,7 @@ pub async fn lock(args: LockArgs, show_trace: bool) -> Result<Exit, CommandError
         keep_unasked: !asked.is_all,
         upgrade: args.upgrade,
         accept_new_hashes: true,
+        attached: true,
         platforms: (!args.platforms.is_empty()).then_some(args.platforms),
         ..Options::default()
     };
@@ -146,6 +147,7 @@ fn describe(outcome: &Outcome) -> String {
         Done::Present => "is installed".to_owned(),
         Done::Locked => "is locked".to_owned(),
         Done::Overridden => "is left alone: dev_overrides names a directory for it".to_owned(),
+        Done::Attached => "is left alone: TF_REATTACH_PROVIDERS says that it runs".to_owned(),
     };
     format!("{}{}  {done}", outcome.source, version.unwrap_or_default())
 }
