@@ -53,7 +53,8 @@ pub fn archive(
                 authorization: authorization.clone(),
                 accept: "",
             };
-            client.download(url, &ask, &path, offer.size)?;
+            let fetched = client.download(url, &ask, &path, offer.size);
+            fetched.map_err(FetchError::Download)?;
             (path, Some(dir))
         }
     };

@@ -306,7 +306,8 @@ fn fulfil(
             return Ok((outcome, Some(relocked(locked, wish))));
         }
     }
-    let mut search = Search::new(context, &wish.source, &wish.constraints);
+    let mut search = Search::new(context, &wish.source, &wish.constraints)
+        .for_locked(locked.map(|locked| &locked.version));
     let (source, version) = match (locked, candidates.first()) {
         (Some(locked), Some(source)) => (source.clone(), locked.version.clone()),
         _ => search.choose(&candidates, &wish.constraints)?,

@@ -28,6 +28,6 @@ mod registry;
 mod search;
 mod shared_cache;
 
-pub use error::{Failure, Failures, FetchError, InstallError, NotFound};
+pub use error::{Failure, Failures, FetchError, InstallError, Lacks, NotFound};
 pub use install::{Done, Options, Outcome, Report, Wish, run as install};
 pub use mirror::{MirrorReport, Mirrored, run as mirror};

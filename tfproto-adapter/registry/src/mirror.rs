@@ -85,7 +85,8 @@ fn put_all(
     let locked = candidates
         .first()
         .and_then(|source| Some((source, lock.get(source)?)));
-    let mut search = Search::new(context, &wish.source, &wish.constraints);
+    let mut search = Search::new(context, &wish.source, &wish.constraints)
+        .for_locked(locked.map(|(_, locked)| &locked.version));
     let (source, version) = match locked {
         Some((source, locked)) => {
             crate::install::check_locked(wish, source, locked)?;

@@ -86,7 +86,7 @@ fn a_locked_version_that_is_not_asked_for_is_an_error() {
     let error = world.error("~> 2.0");
     assert!(
         error.ends_with(
-            "is locked at 1.0.0, but ~> 2.0 is asked for\nhint: --upgrade locks another version"
+            "is locked at 1.0.0, but ~> 2.0 is asked for\nhint: `nixops4 providers install --upgrade` locks another version"
         ),
         "{error}"
     );
@@ -371,6 +371,10 @@ fn what_is_not_there_is_told_with_all_that_was_tried() {
     assert!(error.starts_with("provider localhost:"), "{error}");
     assert!(
         error.contains(&format!("in the registry {host}: has 1.0.0")),
+        "{error}"
+    );
+    assert!(
+        error.ends_with("hint: the newest version there is is 1.0.0: allow it in `version`"),
         "{error}"
     );
     world.server.unset("/v1/providers/acme/thing/versions");
@@ -752,4 +756,79 @@ fn what_runs_already_is_locked_but_not_installed() {
     assert_eq!(world.lock_file(), locked);
     world.set("TF_REATTACH_PROVIDERS", "nothing");
     assert!(world.error("").starts_with("TF_REATTACH_PROVIDERS: "));
+}
+
+#[test]
+fn a_locked_version_that_is_gone_is_told_as_the_lock_files() {
+    let (world, releases, key) = published(&["1.0.0"]);
+    world.installed("~> 1.0");
+    world.forget();
+    let package = &releases[0].packages[0];
+    world.server.unset(&releases[0].download_path(package));
+    registry(&world.server, &[release("1.1.0")], &key);
+    let error = world.error("~> 1.0");
+    assert!(
+        error.contains("cannot be fetched in version 1.0.0, which the lock file asks for, for "),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: `nixops4 providers install --upgrade`"),
+        "{error}"
+    );
+    // Whoever does not answer may have it.
+    let path = releases[0].download_path(package);
+    world.server.set(&path, Reply::status(403));
+    let error = world.error("~> 1.0");
+    assert!(!error.contains("--upgrade"), "{error}");
+}
+
+#[test]
+fn oci_registries_that_want_to_know_who_asks_are_told_of_their_own_credentials() {
+    let world = World::new();
+    let release = release("1.0.0");
+    oci_mirror(&world.server, std::slice::from_ref(&release));
+    let host = world.server.host();
+    world.configure(&format!(
+        "provider_installation {{\n oci_mirror {{\n  repository_template = \"{host}/mirror/${{namespace}}/${{type}}\"\n  include = [\"registry.example.com/*/*\"]\n }}\n}}\n"
+    ));
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let base = "/v2/mirror/acme/thing";
+    let blob = format!("{base}/blobs/sha256:{}", sha256(&release.packages[0].zip));
+    for path in [blob, format!("{base}/tags/list")] {
+        world.server.set(&path, Reply::status(401));
+        let error = world.error("");
+        assert!(
+            error.contains("401") && !error.contains("TF_TOKEN_"),
+            "{error}"
+        );
+        assert!(
+            error.contains("`oci_credentials`") && error.contains("docker login"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn archives_are_fetched_without_a_token_so_none_is_advised() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let path = releases[0].archive_path(&releases[0].packages[0]);
+    world.server.set(&path, Reply::status(403));
+    let error = world.error("");
+    assert!(error.contains("403") && !error.contains("token"), "{error}");
+}
+
+#[test]
+fn a_mirror_that_does_not_exist_is_told() {
+    let world = World::new();
+    let missing = world.path("missing").display().to_string();
+    world.configure(&format!(
+        "provider_installation {{\n filesystem_mirror {{ path = \"{missing}\" }}\n}}\n"
+    ));
+    let error = world.error("");
+    assert!(
+        error.contains(&format!(
+            "filesystem mirror {missing}: the folder does not exist"
+        )),
+        "{error}"
+    );
 }
