@@ -10,7 +10,7 @@ use nixops4_tfproto::discovery::{
 use nixops4_tfproto::lockfile::LockError;
 use nixops4_tfproto::reattach::ReattachError;
 
-use crate::http::HttpError;
+use crate::http::{EXTRA_CA, HttpError};
 
 /// Why one method gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -230,6 +230,10 @@ impl FetchError {
                     _ => Some(TOKEN.to_owned()),
                 }
             }
+            Self::Http(error) | Self::Download(error) if error.is_untrusted() => Some(format!(
+                "if you trust it, write the certificate of its authority into a file, as PEM, and \
+                 name that in {EXTRA_CA}; SSL_CERT_FILE names one that replaces the system's"
+            )),
             Self::Signature { host, .. } => Some(format!(
                 "if you trust this host without signatures, `nixops4_unsigned_hosts = [\"{host}\"]` \
                  in the CLI configuration says so"

@@ -16,11 +16,13 @@ use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
+use crate::certificate::Refused;
+
 /// Metadata is small; what is not is no metadata.
 const MAX_DOCUMENT: u64 = 4 << 20;
 const MAX_REDIRECTS: usize = 5;
 /// Names a file with certificate authorities beyond the system's.
-const EXTRA_CA: &str = "NIXOPS4_EXTRA_CA_FILE";
+pub const EXTRA_CA: &str = "NIXOPS4_EXTRA_CA_FILE";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_RETRIES: u32 = 2;
 /// A server may ask for more patience than this; it does not get it.
@@ -57,6 +59,8 @@ pub enum Problem {
     },
     /// No answer.
     NoAnswer(String),
+    /// The server's certificate is refused.
+    Certificate(Refused),
     /// An answer that makes no sense.
     Nonsense(String),
     /// A file could not be written.
@@ -90,6 +94,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Status { status, .. } => write!(f, "the server answered {status}"),
             Self::NoAnswer(why) => write!(f, "no answer: {why}"),
+            Self::Certificate(refused) => f.write_str(&refused.sentence()),
             Self::Nonsense(why) => write!(f, "the answer makes no sense: {why}"),
             Self::File(path, error) => write!(f, "cannot write {}: {error}", path.display()),
         }
@@ -116,6 +121,11 @@ impl HttpError {
             self.status(),
             Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
         )
+    }
+
+    /// Whether the server is one that we do not trust.
+    pub fn is_untrusted(&self) -> bool {
+        matches!(self.problem, Problem::Certificate(Refused::Authority))
     }
 
     /// How the server wants to be told who is asking.
@@ -348,7 +358,7 @@ fn is_for_now(problem: &Problem) -> bool {
                 )
         }
         Problem::NoAnswer(_) => true,
-        Problem::Nonsense(_) | Problem::File(..) => false,
+        Problem::Certificate(_) | Problem::Nonsense(_) | Problem::File(..) => false,
     }
 }
 
@@ -362,7 +372,10 @@ fn jittered(pause: Duration) -> Duration {
 fn no_answer(url: &str, error: &ureq::Error) -> HttpError {
     HttpError {
         url: url.to_owned(),
-        problem: Problem::NoAnswer(error.to_string()),
+        problem: match Refused::behind(error) {
+            Some(refused) => Problem::Certificate(refused),
+            None => Problem::NoAnswer(error.to_string()),
+        },
     }
 }
 

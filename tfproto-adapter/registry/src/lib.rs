@@ -10,6 +10,7 @@
 //! A crate of its own so that the compiler keeps a promise: what plans and applies is not built
 //! with anything that could ask the network for a program.
 
+mod certificate;
 mod context;
 mod credentials;
 mod error;

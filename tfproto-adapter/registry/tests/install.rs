@@ -832,3 +832,23 @@ fn a_mirror_that_does_not_exist_is_told() {
         "{error}"
     );
 }
+
+#[test]
+fn a_server_that_is_not_trusted_is_told_and_not_asked_again() {
+    let (mut world, ..) = published(&["1.0.0"]);
+    world.write("ca.pem", Server::start().certificate().as_bytes());
+    // More than any test waits for, if it were tried again.
+    world.set("TF_REGISTRY_DISCOVERY_RETRY", "1000");
+    let error = world.error("");
+    assert!(
+        error.contains(
+            "terraform.json: its TLS certificate is signed by no authority that is trusted here (if \
+             you trust it, "
+        ),
+        "{error}"
+    );
+    assert!(
+        error.contains("NIXOPS4_EXTRA_CA_FILE") && error.contains("SSL_CERT_FILE"),
+        "{error}"
+    );
+}
