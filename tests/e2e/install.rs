@@ -158,7 +158,7 @@ fn platforms_are_locked_and_mirrored() {
     let world = World::new(b"#!/bin/sh\n");
     let (os, arch) = platform();
     let own = format!("{os}_{arch}");
-    world.sandbox.ok(&[
+    let ran = world.sandbox.ok(&[
         "providers",
         "lock",
         "--platform",
@@ -166,6 +166,11 @@ fn platforms_are_locked_and_mirrored() {
         "--platform",
         "plan9_386",
     ]);
+    let locked = format!("  from its registry; locked for {own}, plan9_386\n");
+    assert!(ran.stdout.contains(&locked), "{ran:?}");
+    let ran = world.sandbox.ok(&["providers", "lock"]);
+    let locked = format!("  is installed; locked for {own}\n");
+    assert!(ran.stdout.contains(&locked), "{ran:?}");
     let said = world
         .sandbox
         .fails(&["providers", "lock", "--platform", "linux"]);

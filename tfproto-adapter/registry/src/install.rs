@@ -67,6 +67,8 @@ pub struct Outcome {
     pub version: Option<Version>,
     /// What was done.
     pub done: Done,
+    /// For which platforms it was locked now.
+    pub platforms: Vec<Platform>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -273,6 +275,7 @@ impl Job<'_> {
                 source,
                 version: None,
                 done,
+                platforms: Vec::new(),
                 warnings: Vec::new(),
             };
             return Ok((outcome, locked));
@@ -301,6 +304,7 @@ fn fulfil(
                 source: source.clone(),
                 version: Some(locked.version.clone()),
                 done: Done::Present,
+                platforms: Vec::new(),
                 warnings: Vec::new(),
             };
             return Ok((outcome, Some(relocked(locked, wish))));
@@ -318,6 +322,7 @@ fn fulfil(
         source,
         version: Some(version.clone()),
         done: Done::Locked,
+        platforms: Vec::new(),
         warnings: Vec::new(),
     };
     for platform in &platforms {
@@ -327,11 +332,12 @@ fn fulfil(
             platform,
             locked: required,
         };
-        let (from, warnings) =
+        let (done, warnings) =
             lock_one(context, &mut search, &wanted, platform == own, &mut hashes)?;
         outcome.warnings.extend(warnings);
+        outcome.platforms.push(platform.clone());
         if platform == own {
-            outcome.done = Done::Installed(from);
+            outcome.done = done;
         }
     }
     outcome.warnings.sort();
@@ -356,18 +362,24 @@ fn lock_one(
     wanted: &Wanted<'_>,
     is_own: bool,
     hashes: &mut BTreeSet<PackageHash>,
-) -> Result<(String, Vec<String>), InstallError> {
+) -> Result<(Done, Vec<String>), InstallError> {
     let found = search.offer(wanted.source, wanted.version, wanted.platform)?;
     let fail = |error| failed(wanted.source, wanted.version, &found.method.kind, error);
     // Where somebody who is trusted vouches for the hash, a foreign package need not be seen.
+    let mut done = Done::Locked;
     if is_own {
-        hashes.extend(install(context, found.method, &found.offer, wanted).map_err(fail)?);
+        let installed = install(context, found.method, &found.offer, wanted).map_err(fail)?;
+        done = match installed.was_there {
+            true => Done::Present,
+            false => Done::Installed(found.method.kind.to_string()),
+        };
+        hashes.extend(installed.hashes);
     } else if !found.offer.is_vouched {
         let seen = crate::fetch::hashes(context, found.method, &found.offer, wanted);
         hashes.extend(seen.map_err(fail)?);
     }
     hashes.extend(found.offer.vouched.iter().cloned());
-    Ok((found.method.kind.to_string(), found.offer.warnings))
+    Ok((done, found.offer.warnings))
 }
 
 fn overridden<'a>(

@@ -6,7 +6,7 @@ use nixops4_registry::{Done, Options, Wish};
 use nixops4_registry_server::{
     Release, Reply, Server, SigningKey, archive, network_mirror, oci_mirror, registry, sha256,
 };
-use nixops4_tfproto::discovery::{Constraints, SourceSpec};
+use nixops4_tfproto::discovery::{Constraints, Platform, SourceSpec};
 use serde_json::{Value, json};
 use world::World;
 
@@ -851,4 +851,34 @@ fn a_server_that_is_not_trusted_is_told_and_not_asked_again() {
         error.contains("NIXOPS4_EXTRA_CA_FILE") && error.contains("SSL_CERT_FILE"),
         "{error}"
     );
+}
+
+#[test]
+fn what_is_installed_is_locked_without_being_fetched_again() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    world.installed("");
+    let (lock, path) = (
+        world.lock_file(),
+        releases[0].archive_path(&releases[0].packages[0]),
+    );
+    world.remove_lock_file();
+    let options = Options {
+        accept_new_hashes: true,
+        platforms: Some(vec![Platform::current(), world::other_platform()]),
+        ..Options::default()
+    };
+    let report = world.install("", &options).expect("locked");
+    assert_eq!(report.outcomes[0].done, Done::Present);
+    assert_eq!(
+        Some(&report.outcomes[0].platforms),
+        options.platforms.as_ref()
+    );
+    assert_eq!(world.server.count(&path), 1);
+    assert_eq!(world.lock_file(), lock);
+    // What somebody has changed is fetched again.
+    let program = world.found("");
+    std::fs::write(&program, "changed").expect("a file");
+    world.install("", &options).expect("locked");
+    assert_eq!(world.server.count(&path), 2);
+    assert_eq!(std::fs::read(&program).expect("the program"), PROGRAM);
 }

@@ -118,6 +118,7 @@ pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandE
 async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
     let Asked { wishes, root, .. } = asked;
     let environment = environment(&root.base);
+    let is_lock = options.accept_new_hashes;
     let report: Report = blocking(asked.places, move || {
         nixops4_registry::install(&environment, &root.base, &wishes, &options)
     })
@@ -125,7 +126,7 @@ async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
     warn(&report.warnings);
     for outcome in &report.outcomes {
         warn(&outcome.warnings);
-        anstream::println!("{}", describe(outcome));
+        anstream::println!("{}", describe(outcome, is_lock));
     }
     if report.outcomes.is_empty() {
         anstream::println!("The deployment has no plugins that could be fetched.");
@@ -139,17 +140,27 @@ async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-fn describe(outcome: &Outcome) -> String {
+fn describe(outcome: &Outcome, is_lock: bool) -> String {
     let version = outcome.version.as_ref();
     let version = version.map(|version| format!(" {version}"));
     let done = match &outcome.done {
         Done::Installed(from) => format!("from {from}"),
         Done::Present => "is installed".to_owned(),
-        Done::Locked => "is locked".to_owned(),
+        Done::Locked => format!("is {}", locked_for(outcome)),
         Done::Overridden => "is left alone: dev_overrides names a directory for it".to_owned(),
         Done::Attached => "is left alone: TF_REATTACH_PROVIDERS says that it runs".to_owned(),
     };
-    format!("{}{}  {done}", outcome.source, version.unwrap_or_default())
+    let more = match outcome.done {
+        Done::Installed(_) | Done::Present if is_lock => format!("; {}", locked_for(outcome)),
+        _ => String::new(),
+    };
+    let version = version.unwrap_or_default();
+    format!("{}{version}  {done}{more}", outcome.source)
+}
+
+fn locked_for(outcome: &Outcome) -> String {
+    let platforms: Vec<_> = outcome.platforms.iter().map(Platform::to_string).collect();
+    format!("locked for {}", platforms.join(", "))
 }
 
 fn warn(warnings: &[String]) {
