@@ -28,7 +28,9 @@ pub mod openpgp;
 mod registry;
 mod search;
 mod shared_cache;
+mod wish;
 
 pub use error::{Failure, Failures, FetchError, InstallError, Lacks, NotFound};
-pub use install::{Done, Options, Outcome, Report, Wish, run as install};
+pub use install::run as install;
 pub use mirror::{MirrorReport, Mirrored, run as mirror};
+pub use wish::{Done, Options, Outcome, Report, Wish};

@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::error::{Failures, FetchError, InstallError};
 use crate::fetch::{Wanted, archive, archive_hashes};
-use crate::install::{Wish, merged};
 use crate::offer::{Location, Offer};
 use crate::search::{Search, failed};
+use crate::wish::{Wish, merged};
 
 /// A package in the mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
