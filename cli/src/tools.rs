@@ -126,18 +126,13 @@ impl Providers {
 
     /// A plugin that someone else has started, usually in a debugger.
     pub fn attached(&self, source: &str) -> Result<Option<Attached>, Failure> {
-        let reattach = self.all_attached()?;
-        let source = SourceSpec::parse(source).map_err(|error| Diagnostic::error(chain(&error)))?;
+        let Some(text) = self.environment.path_variable(reattach::VARIABLE) else {
+            return Ok(None);
+        };
+        let refused = |error: &dyn Error| Failure::from(Diagnostic::error(chain(error)));
+        let reattach = Reattach::parse(&text.to_string_lossy()).map_err(|error| refused(&error))?;
+        let source = SourceSpec::parse(source).map_err(|error| refused(&error))?;
         Ok(reattach.get(&source).cloned())
-    }
-
-    /// All plugins that someone else has started.
-    pub fn all_attached(&self) -> Result<Reattach, Failure> {
-        match self.environment.path_variable(reattach::VARIABLE) {
-            Some(text) => Reattach::parse(&text.to_string_lossy())
-                .map_err(|error| Diagnostic::error(chain(&error)).into()),
-            None => Ok(Reattach::default()),
-        }
     }
 
     /// Finds the package of a plugin on this machine.

@@ -15,8 +15,16 @@ fn sandbox() -> Sandbox {
     let program = programs().join("nixops4");
     let mirror = sandbox.path().join("terraform.d/plugins");
     mirror_plugin(&mirror, "acme/fake", "1.2.0", &program);
-    sandbox.write("bin/greeter", "#!/bin/sh\n");
+    greeter(&sandbox);
     sandbox
+}
+
+/// Puts a program where the deployment names one.
+fn greeter(sandbox: &Sandbox) {
+    use std::os::unix::fs::PermissionsExt;
+    sandbox.write("bin/greeter", "#!/bin/sh\n");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path().join("bin/greeter"), mode).expect("a mode");
 }
 
 #[test]
@@ -59,6 +67,46 @@ fn what_is_not_found_is_said_beside_the_others() {
         ran.stderr
             .contains("no plugin found for provider acme/fake"),
         "{ran:?}"
+    );
+}
+
+#[test]
+fn a_program_that_is_named_and_missing_is_a_failure() {
+    let sandbox = Sandbox::with_deployment(
+        r#"{ providers, ... }: {
+          providers.native = { executable = "./bin/greeter"; };
+          providers.named = { executable = "nobody-has-this"; };
+          providers.shell = { executable = "sh"; };
+          providers.plugin = { type = "tfplugin"; executable = "./bin/plugin"; };
+          providers.package = { source = "acme/fake"; package = ./missing; };
+        }"#,
+    );
+    let ran = sandbox.run(&["providers", "list"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for (line, name, problem) in [
+        (2, "native", "[dir]/bin/greeter does not exist"),
+        (
+            3,
+            "named",
+            "no program nobody-has-this in the folders of PATH",
+        ),
+        (5, "plugin", "[dir]/bin/plugin does not exist"),
+        (6, "package", "[dir]/missing does not exist"),
+    ] {
+        assert!(ran.stdout.contains(&format!("\n{name}  ")) || ran.stdout.starts_with(name));
+        assert!(ran.stderr.contains(problem), "{ran:?}");
+        assert!(
+            ran.stderr.contains(&format!("nixops4.nix:{line}:")),
+            "{ran:?}"
+        );
+    }
+    assert!(ran.stdout.contains("shell  sh  (native)"), "{ran:?}");
+    greeter(&sandbox);
+    assert!(
+        sandbox
+            .run(&["providers", "list"])
+            .stdout
+            .contains("native  [dir]/bin/greeter")
     );
 }
 

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use nixops4_tfproto::cliconfig::CliConfigError;
+use nixops4_tfproto::cliconfig::{CliConfigError, MethodKind};
 use nixops4_tfproto::discovery::{
     Constraints, LocateError, PackageError, Platform, ProviderSource, SourceSpec, Version,
 };
 use nixops4_tfproto::lockfile::LockError;
+use nixops4_tfproto::reattach::ReattachError;
 
-use crate::http::HttpError;
+use crate::http::{EXTRA_CA, HttpError};
 
 /// Why one method gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum FetchError {
     /// A request failed.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// An archive could not be fetched.
+    #[error(transparent)]
+    Download(HttpError),
     /// The host has no provider registry.
     #[error("{host} offers no providers: {reason}")]
     NoRegistry {
@@ -69,6 +73,9 @@ pub enum InstallError {
     /// What is on this machine is unusable.
     #[error(transparent)]
     Locate(#[from] LocateError),
+    /// What runs already cannot be told.
+    #[error(transparent)]
+    Reattach(#[from] ReattachError),
     /// No certificate authorities, or the like.
     #[error(transparent)]
     Client(#[from] HttpError),
@@ -89,14 +96,14 @@ pub enum InstallError {
     #[error("there is no place for plugins: neither XDG_CACHE_HOME nor HOME is set")]
     NoStore,
     /// A package was found and is not to be trusted, or cannot be used.
-    #[error("{provider} {version} from {from}")]
+    #[error("{provider} {version} from {method}")]
     Fetch {
         /// The provider.
         provider: Box<ProviderSource>,
         /// Its version.
         version: Version,
         /// The method.
-        from: String,
+        method: MethodKind,
         /// What is wrong.
         source: Box<FetchError>,
     },
@@ -148,22 +155,47 @@ pub struct NotFound {
     pub provider: SourceSpec,
     /// The versions that would do.
     pub constraints: String,
-    /// Whether that is the one in the lock file.
-    pub is_locked: bool,
+    /// The only one that does, since the lock file says so.
+    pub locked: Option<Version>,
+    /// Why none will do, where all places could be asked.
+    pub lacks: Option<Lacks>,
     /// The platform it is for.
     pub platform: Platform,
     /// The places and what was there, in the order in which they were tried.
     pub tried: Vec<(String, String)>,
 }
 
+/// Why no version will do.
+#[derive(Debug)]
+pub enum Lacks {
+    /// There are others, of which this is the newest.
+    Newest(Version),
+    /// No place has the one that is locked.
+    Locked,
+}
+
+impl NotFound {
+    fn hint(&self) -> Option<String> {
+        match self.lacks.as_ref()? {
+            Lacks::Newest(version) => Some(format!(
+                "the newest version there is is {version}: allow it in `version`"
+            )),
+            Lacks::Locked => Some(
+                "`nixops4 providers install --upgrade` locks a version that can be had, or a \
+                 mirror may still have the locked one"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
 impl fmt::Display for NotFound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "provider {} cannot be fetched", self.provider)?;
-        if !self.constraints.is_empty() {
+        if let Some(version) = &self.locked {
+            write!(f, " in version {version}, which the lock file asks for")?;
+        } else if !self.constraints.is_empty() {
             write!(f, ", version {}", self.constraints)?;
-            if self.is_locked {
-                f.write_str(" as it is locked")?;
-            }
         }
         write!(f, ", for {}; tried:", self.platform)?;
         for (place, outcome) in &self.tried {
@@ -187,25 +219,21 @@ impl FetchError {
         }
     }
 
-    /// What the user can do.
-    pub fn hint(&self) -> Option<String> {
+    /// What the user can do, if a method of that kind was used.
+    pub fn hint(&self, method: &MethodKind) -> Option<String> {
         match self {
-            // Everything that an OCI registry has is below that (OCI distribution specification).
-            Self::Http(error) if error.is_unauthorized() && error.url.contains("/v2/") => Some(
-                "credentials for an OCI registry go into an `oci_credentials` block of the CLI \
-                 configuration, or are those that `docker login` stores"
-                    .to_owned(),
-            ),
-            Self::Http(error) if error.is_unauthorized() => Some(
-                "a token for the host goes into a `credentials` block of the CLI configuration, or \
-                 into the variable TF_TOKEN_ and the host, with _ for ."
-                    .to_owned(),
-            ),
-            Self::Http(error) if error.is_untrusted() => Some(
-                "NIXOPS4_EXTRA_CA_FILE names a file with authorities to trust beside the system's, \
-                 in PEM"
-                    .to_owned(),
-            ),
+            Self::Http(error) | Self::Download(error) if error.is_unauthorized() => {
+                match (method, self) {
+                    (MethodKind::OciMirror(_), _) => Some(OCI_CREDENTIALS.to_owned()),
+                    // Archives are fetched without a token, so that none would help.
+                    (_, Self::Download(_)) => None,
+                    _ => Some(TOKEN.to_owned()),
+                }
+            }
+            Self::Http(error) | Self::Download(error) if error.is_untrusted() => Some(format!(
+                "if you trust it, write the certificate of its authority into a file, as PEM, and \
+                 name that in {EXTRA_CA}; SSL_CERT_FILE names one that replaces the system's"
+            )),
             Self::Signature { host, .. } => Some(format!(
                 "if you trust this host without signatures, `nixops4_unsigned_hosts = [\"{host}\"]` \
                  in the CLI configuration says so"
@@ -215,15 +243,23 @@ impl FetchError {
     }
 }
 
+/// How hosts learn who asks.
+const TOKEN: &str = "a token for the host goes into a `credentials` block of the CLI configuration, \
+                     or into the variable TF_TOKEN_ and the host, with _ for .";
+/// How OCI registries do.
+const OCI_CREDENTIALS: &str = "credentials for OCI registries come from `oci_credentials` blocks of \
+                               the CLI configuration, or from `docker login` or `podman login`: an \
+                               entry for the registry in ~/.docker/config.json, in the folder that \
+                               DOCKER_CONFIG names, or in containers/auth.json below \
+                               XDG_RUNTIME_DIR or ~/.config";
+
 impl InstallError {
     /// What may be the cause, and what the user can do.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Locate(error) => return error.hints(),
-            Self::Fetch { source, .. } => source.hint(),
-            Self::NotFound(error) if error.is_locked => Some(
-                "`nixops4 providers install --upgrade` locks a version that there is".to_owned(),
-            ),
+            Self::Fetch { source, method, .. } => source.hint(method),
+            Self::NotFound(not_found) => not_found.hint(),
             Self::OutOfDate(_) => Some("run the command without --locked".to_owned()),
             Self::LockedOtherwise { .. } => {
                 Some("`nixops4 providers install --upgrade` locks another version".to_owned())

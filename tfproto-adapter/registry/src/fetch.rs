@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use nixops4_tfproto::cliconfig::Method;
-use nixops4_tfproto::discovery::{Environment, Platform, PluginStore, ProviderSource, Version};
+use nixops4_tfproto::discovery::{
+    Environment, Platform, PluginStore, ProviderSource, StoredPackage, Version,
+};
 use nixops4_tfproto::lockfile::{LockedProvider, PackageHash};
 
 use crate::context::Context;
@@ -53,7 +55,8 @@ pub fn archive(
                 authorization: authorization.clone(),
                 accept: "",
             };
-            client.download(url, &ask, &path, offer.size)?;
+            let fetched = client.download(url, &ask, &path, offer.size);
+            fetched.map_err(FetchError::Download)?;
             (path, Some(dir))
         }
     };
@@ -139,8 +142,65 @@ fn list<'a>(hashes: impl IntoIterator<Item = &'a PackageHash>) -> String {
     texts.join(", ")
 }
 
-/// Puts an offered package where plugins are found; gives the hashes that are now certain.
+/// A package where plugins are found.
+pub struct Installed {
+    /// The hashes that are now certain.
+    pub hashes: BTreeSet<PackageHash>,
+    /// Whether it had been fetched before.
+    pub was_there: bool,
+}
+
+/// Puts an offered package where plugins are found, unless it is there.
 pub fn install(
+    context: &Context,
+    method: &Method,
+    offer: &Offer,
+    wanted: &Wanted<'_>,
+) -> Result<Installed, FetchError> {
+    let kept = match SharedCache::of(context) {
+        Some(cache) => {
+            let Wanted {
+                source,
+                version,
+                platform,
+                locked,
+            } = *wanted;
+            let hash = cache.find(context, source, version, platform, locked, offer);
+            hash.map(|hash| BTreeSet::from([hash]))
+        }
+        None => stored(&context.environment, offer, wanted),
+    };
+    let was_there = kept.is_some();
+    let hashes = match kept {
+        Some(hashes) => hashes,
+        None => put(context, method, offer, wanted)?,
+    };
+    Ok(Installed { hashes, was_there })
+}
+
+/// The hashes of what the user's store has, if it is what is offered.
+fn stored(
+    environment: &Environment,
+    offer: &Offer,
+    wanted: &Wanted<'_>,
+) -> Option<BTreeSet<PackageHash>> {
+    let packages =
+        PluginStore::of(environment)?.packages(wanted.source, wanted.version, wanted.platform);
+    let is_right = |package: &&StoredPackage| {
+        let is_wanted = wanted.locked.is_none_or(|l| l.accepts(&package.hashes));
+        is_wanted && !offer.expected.is_disjoint(&package.hashes)
+    };
+    let package = packages.iter().find(is_right)?;
+    // It may have been changed since.
+    let content = PackageHash::of_directory(&package.dir, None).ok()?;
+    let certain = package.hashes.contains(&content).then_some(content)?;
+    // It may have come in other archives, too.
+    let announced = offer.expected.intersection(&package.hashes).cloned();
+    Some(announced.chain([certain]).collect())
+}
+
+/// Fetches an offered package, and puts it where plugins are found.
+fn put(
     context: &Context,
     method: &Method,
     offer: &Offer,
@@ -150,14 +210,9 @@ pub fn install(
         source,
         version,
         platform,
-        locked,
+        ..
     } = *wanted;
     let cache = SharedCache::of(context);
-    if let Some(cache) = &cache
-        && let Some(hash) = cache.find(context, source, version, platform, locked, offer)
-    {
-        return Ok(BTreeSet::from([hash]));
-    }
     let client = context.client_of(method);
     let Some(archive) = archive(&client, &context.environment, offer, wanted)? else {
         return in_place(offer, wanted);

@@ -12,16 +12,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nixops4_tfproto::discovery::Environment;
-use rustls::CertificateError;
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
+
+use crate::certificate::Refused;
 
 /// Metadata is small; what is not is no metadata.
 const MAX_DOCUMENT: u64 = 4 << 20;
 const MAX_REDIRECTS: usize = 5;
 /// Names a file with certificate authorities beyond the system's.
-const EXTRA_CA: &str = "NIXOPS4_EXTRA_CA_FILE";
+pub const EXTRA_CA: &str = "NIXOPS4_EXTRA_CA_FILE";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_RETRIES: u32 = 2;
 /// A server may ask for more patience than this; it does not get it.
@@ -58,8 +59,8 @@ pub enum Problem {
     },
     /// No answer.
     NoAnswer(String),
-    /// The server is not trusted to be who it says it is.
-    Untrusted(String),
+    /// The server's certificate is refused.
+    Certificate(Refused),
     /// An answer that makes no sense.
     Nonsense(String),
     /// A file could not be written.
@@ -93,7 +94,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Status { status, .. } => write!(f, "the server answered {status}"),
             Self::NoAnswer(why) => write!(f, "no answer: {why}"),
-            Self::Untrusted(why) => write!(f, "the server is not trusted: {why}"),
+            Self::Certificate(refused) => f.write_str(&refused.sentence()),
             Self::Nonsense(why) => write!(f, "the answer makes no sense: {why}"),
             Self::File(path, error) => write!(f, "cannot write {}: {error}", path.display()),
         }
@@ -122,9 +123,9 @@ impl HttpError {
         )
     }
 
-    /// Whether the server's certificate was refused.
+    /// Whether the server is one that we do not trust.
     pub fn is_untrusted(&self) -> bool {
-        matches!(self.problem, Problem::Untrusted(_))
+        matches!(self.problem, Problem::Certificate(Refused::Authority))
     }
 
     /// How the server wants to be told who is asking.
@@ -357,7 +358,7 @@ fn is_for_now(problem: &Problem) -> bool {
                 )
         }
         Problem::NoAnswer(_) => true,
-        Problem::Untrusted(_) | Problem::Nonsense(_) | Problem::File(..) => false,
+        Problem::Certificate(_) | Problem::Nonsense(_) | Problem::File(..) => false,
     }
 }
 
@@ -369,53 +370,12 @@ fn jittered(pause: Duration) -> Duration {
 }
 
 fn no_answer(url: &str, error: &ureq::Error) -> HttpError {
-    let problem = match refused_certificate(error) {
-        Some(reason) => Problem::Untrusted(certificate_in_words(reason)),
-        None => Problem::NoAnswer(error.to_string()),
-    };
     HttpError {
         url: url.to_owned(),
-        problem,
-    }
-}
-
-/// Why the certificate of a server was refused, if that is the error.
-fn refused_certificate(error: &ureq::Error) -> Option<&CertificateError> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(rustls::Error::InvalidCertificate(reason)) = error.downcast_ref() {
-            return Some(reason);
-        }
-        cause = match error.downcast_ref::<io::Error>() {
-            // It says of what it wraps that it is what it is, not that it comes from it.
-            Some(error) => error.get_ref().map(|inner| inner as _),
-            None => error.source(),
-        };
-        if cause.is_none()
-            && let Some(ureq::Error::Io(error)) = error.downcast_ref()
-        {
-            cause = Some(error);
-        }
-    }
-    None
-}
-
-fn certificate_in_words(reason: &CertificateError) -> String {
-    match reason {
-        CertificateError::UnknownIssuer => {
-            "nobody who is trusted here has signed its certificate".to_owned()
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "its certificate has expired".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "its certificate is not valid yet".to_owned()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another host".to_owned()
-        }
-        CertificateError::Revoked => "its certificate was revoked".to_owned(),
-        other => format!("its certificate is no good ({other})"),
+        problem: match Refused::behind(error) {
+            Some(refused) => Problem::Certificate(refused),
+            None => Problem::NoAnswer(error.to_string()),
+        },
     }
 }
 

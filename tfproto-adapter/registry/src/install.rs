@@ -8,89 +8,18 @@
 //!      ──► its hashes in the lock file                              (here)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use nixops4_tfproto::discovery::{
-    Constraints, Environment, LocateError, Platform, ProviderSource, Request, SourceSpec, Version,
-    locate,
-};
+use nixops4_tfproto::discovery::{Environment, LocateError, ProviderSource, Request, locate};
 use nixops4_tfproto::lockfile::{LockFile, LockedProvider, PackageHash};
+use nixops4_tfproto::reattach::{self, Reattach};
 
 use crate::context::Context;
 use crate::error::{Failure, Failures, InstallError};
 use crate::fetch::{Wanted, install};
 use crate::search::{Search, failed};
-
-/// A provider that is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
-    /// Which.
-    pub source: SourceSpec,
-    /// Which versions will do.
-    pub constraints: Constraints,
-}
-
-impl Wish {
-    /// Something that went wrong with it.
-    pub(crate) fn failed(&self, error: InstallError) -> Failure {
-        let provider = Some(self.source.clone());
-        Failure { provider, error }
-    }
-}
-
-/// How to go about it.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Chooses versions anew, whatever is locked.
-    pub upgrade: bool,
-    /// Lets the lock file stay as it is, and fails where other providers or versions are needed.
-    pub read_only: bool,
-    /// Takes packages whose hashes are not locked, and locks them.
-    pub accept_new_hashes: bool,
-    /// Keeps what is locked and not asked for: not everything that will be asked for can be told
-    /// yet.
-    pub keep_unasked: bool,
-    /// Platforms to lock beside the present one; `None` is only that.
-    pub platforms: Option<Vec<Platform>>,
-}
-
-/// What came of one wish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Which provider it is, in full.
-    pub source: ProviderSource,
-    /// The version; a developer's override has none.
-    pub version: Option<Version>,
-    /// What was done.
-    pub done: Done,
-    /// What the user should know.
-    pub warnings: Vec<String>,
-}
-
-/// What was done about a wish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// It was fetched from, or found in, this place.
-    Installed(String),
-    /// It was there.
-    Present,
-    /// It was only locked.
-    Locked,
-    /// A developer's override is in its place.
-    Overridden,
-}
-
-/// What came of all wishes.
-#[derive(Debug)]
-pub struct Report {
-    /// One by one, in the order of the wishes.
-    pub outcomes: Vec<Outcome>,
-    /// Whether the lock file was written.
-    pub lock_changed: bool,
-    /// What the user should know.
-    pub warnings: Vec<String>,
-}
+use crate::wish::{Done, Options, Outcome, Report, Wish, merged};
 
 /// Installs and locks what is asked for, for the deployment in the folder `base`.
 pub fn run(
@@ -103,6 +32,15 @@ pub fn run(
     run_in(&context, base, wishes, options).map_err(|failures| context.with_warnings(failures))
 }
 
+/// What all wishes of a run have in common.
+struct Job<'a> {
+    context: &'a Context,
+    lock: &'a LockFile,
+    options: &'a Options,
+    /// What is left alone since it runs already.
+    attached: Reattach,
+}
+
 fn run_in(
     context: &Context,
     base: &Path,
@@ -112,15 +50,24 @@ fn run_in(
     let before = LockFile::load(base)?;
     let lock = before.clone().unwrap_or_default();
     let wishes = merged(wishes, &lock);
+    let job = Job {
+        context,
+        lock: &lock,
+        options,
+        attached: attached(context, options)?,
+    };
+    if options.read_only {
+        job.check_lock(&wishes)?;
+    }
     // Fetching is waiting: all at once.
     let results: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = wishes
             .iter()
-            .map(|wish| scope.spawn(|| fulfil(context, wish, &lock, options)))
+            .map(|wish| scope.spawn(|| job.fulfil(wish)))
             .collect();
         running.into_iter().map(|thread| thread.join()).collect()
     });
-    let mut after = lock;
+    let mut after = lock.clone();
     let (mut outcomes, mut kept) = (Vec::new(), BTreeSet::new());
     let mut failures = Vec::new();
     for (wish, result) in wishes.iter().zip(results) {
@@ -151,57 +98,94 @@ fn run_in(
         Some(before) => before.to_string() != after.to_string(),
         None => after.providers().next().is_some(),
     };
+    // More hashes of what is locked already need not be written down.
+    let lock_changed = lock_changed && !options.read_only;
     if lock_changed {
-        // More hashes of what is locked already need not be written down.
-        let differs = difference(before.as_ref(), &after);
-        if let (true, Some(difference)) = (options.read_only, differs) {
-            return Err(InstallError::OutOfDate(difference).into());
-        }
-        if !options.read_only {
-            after.save(base)?;
-        }
+        after.save(base)?;
     }
     Ok(Report {
         outcomes,
-        lock_changed: lock_changed && !options.read_only,
+        lock_changed,
         warnings: context.take_warnings(),
     })
 }
 
-/// Wishes for one provider are one wish, with all conditions.
-pub fn merged(wishes: &[Wish], lock: &LockFile) -> Vec<Wish> {
-    let mut all: BTreeMap<ProviderSource, Wish> = BTreeMap::new();
-    for wish in wishes {
-        let candidates = lock.candidates(&wish.source);
-        let Some(first) = candidates.into_iter().next() else {
-            continue;
-        };
-        match all.get_mut(&first) {
-            Some(known) => known.constraints = known.constraints.clone().and(&wish.constraints),
-            None => {
-                all.insert(first, wish.clone());
-            }
-        }
+/// What `TF_REATTACH_PROVIDERS` names, where that is to be left alone.
+fn attached(context: &Context, options: &Options) -> Result<Reattach, InstallError> {
+    let variable = context.environment.path_variable(reattach::VARIABLE);
+    match variable.filter(|_| !options.attached) {
+        Some(text) => Ok(Reattach::parse(&text.to_string_lossy())?),
+        None => Ok(Reattach::default()),
     }
-    all.into_values().collect()
 }
 
-/// Which providers would be locked otherwise, if any.
-fn difference(before: Option<&LockFile>, after: &LockFile) -> Option<String> {
-    let version = |lock: Option<&LockFile>, source: &ProviderSource| {
-        lock.and_then(|lock| lock.get(source))
-            .map(|locked| locked.version.clone())
-    };
-    let known = before.into_iter().flat_map(LockFile::providers);
-    let all: BTreeSet<_> = known
-        .chain(after.providers())
-        .map(|(source, _)| source)
-        .collect();
-    let changed = all
-        .into_iter()
-        .filter(|source| version(before, source) != version(Some(after), source));
-    let names: Vec<_> = changed.map(ToString::to_string).collect();
-    (!names.is_empty()).then(|| format!("{} would change", names.join(", ")))
+impl Job<'_> {
+    /// Checks that the lock file need not change, before anything is fetched.
+    fn check_lock(&self, wishes: &[Wish]) -> Result<(), Failures> {
+        let (mut failures, mut asked) = (Vec::new(), BTreeSet::new());
+        for wish in wishes {
+            let candidates = self.lock.candidates(&wish.source);
+            let left = self.left_alone(wish, &candidates);
+            let Some(source) = left
+                .as_ref()
+                .map(|(source, _)| source)
+                .or(candidates.first())
+            else {
+                continue;
+            };
+            asked.insert(source.clone());
+            let error = match self.lock.get(source) {
+                _ if left.is_some() => continue,
+                Some(locked) => check_locked(wish, source, locked).err(),
+                None => Some(InstallError::OutOfDate(format!("{source} is not in it"))),
+            };
+            failures.extend(error.map(|error| wish.failed(error)));
+        }
+        let locked = self.lock.providers().map(|(source, _)| source);
+        let left_over: Vec<_> = locked
+            .filter(|source| !self.options.keep_unasked && !asked.contains(*source))
+            .map(ToString::to_string)
+            .collect();
+        if !left_over.is_empty() {
+            let error = format!("nobody asks for {} any more", left_over.join(", "));
+            let (provider, error) = (None, InstallError::OutOfDate(error));
+            failures.push(Failure { provider, error });
+        }
+        let warnings = Vec::new();
+        match failures.is_empty() {
+            true => Ok(()),
+            false => Err(Failures { failures, warnings }),
+        }
+    }
+
+    /// Which provider it is and why, if somebody else sees to it.
+    fn left_alone(
+        &self,
+        wish: &Wish,
+        candidates: &[ProviderSource],
+    ) -> Option<(ProviderSource, Done)> {
+        if self.attached.get(&wish.source).is_some() {
+            return Some((candidates.first()?.clone(), Done::Attached));
+        }
+        let source = overridden(self.context, candidates)?;
+        Some((source.clone(), Done::Overridden))
+    }
+
+    fn fulfil(&self, wish: &Wish) -> Result<(Outcome, Option<LockedProvider>), InstallError> {
+        let candidates = self.lock.candidates(&wish.source);
+        if let Some((source, done)) = self.left_alone(wish, &candidates) {
+            let locked = self.lock.get(&source).cloned();
+            let outcome = Outcome {
+                source,
+                version: None,
+                done,
+                platforms: Vec::new(),
+                warnings: Vec::new(),
+            };
+            return Ok((outcome, locked));
+        }
+        fulfil(self.context, wish, self.lock, self.options)
+    }
 }
 
 fn fulfil(
@@ -211,20 +195,7 @@ fn fulfil(
     options: &Options,
 ) -> Result<(Outcome, Option<LockedProvider>), InstallError> {
     let candidates = lock.candidates(&wish.source);
-    if let Some(source) = overridden(context, &candidates) {
-        let outcome = Outcome {
-            source: source.clone(),
-            version: None,
-            done: Done::Overridden,
-            warnings: Vec::new(),
-        };
-        return Ok((outcome, lock.get(source).cloned()));
-    }
     let locked = candidates.first().and_then(|source| lock.get(source));
-    if let (None, true) = (locked, options.read_only) {
-        let text = format!("{} is not in it", wish.source);
-        return Err(InstallError::OutOfDate(text));
-    }
     let locked = locked.filter(|_| !options.upgrade);
     let platforms = options.platforms.clone();
     let own = context.environment.platform();
@@ -237,17 +208,16 @@ fn fulfil(
                 source: source.clone(),
                 version: Some(locked.version.clone()),
                 done: Done::Present,
+                platforms: Vec::new(),
                 warnings: Vec::new(),
             };
             return Ok((outcome, Some(relocked(locked, wish))));
         }
     }
-    let mut search = Search::new(context, &wish.source, &wish.constraints);
+    let mut search = Search::new(context, &wish.source, &wish.constraints)
+        .for_locked(locked.map(|locked| &locked.version));
     let (source, version) = match (locked, candidates.first()) {
-        (Some(locked), Some(source)) => {
-            search.only(&locked.version);
-            (source.clone(), locked.version.clone())
-        }
+        (Some(locked), Some(source)) => (source.clone(), locked.version.clone()),
         _ => search.choose(&candidates, &wish.constraints)?,
     };
     let required = locked.filter(|_| !options.accept_new_hashes);
@@ -256,6 +226,7 @@ fn fulfil(
         source,
         version: Some(version.clone()),
         done: Done::Locked,
+        platforms: Vec::new(),
         warnings: Vec::new(),
     };
     for platform in &platforms {
@@ -265,11 +236,12 @@ fn fulfil(
             platform,
             locked: required,
         };
-        let (from, warnings) =
+        let (done, warnings) =
             lock_one(context, &mut search, &wanted, platform == own, &mut hashes)?;
         outcome.warnings.extend(warnings);
+        outcome.platforms.push(platform.clone());
         if platform == own {
-            outcome.done = Done::Installed(from);
+            outcome.done = done;
         }
     }
     outcome.warnings.sort();
@@ -294,18 +266,24 @@ fn lock_one(
     wanted: &Wanted<'_>,
     is_own: bool,
     hashes: &mut BTreeSet<PackageHash>,
-) -> Result<(String, Vec<String>), InstallError> {
+) -> Result<(Done, Vec<String>), InstallError> {
     let found = search.offer(wanted.source, wanted.version, wanted.platform)?;
     let fail = |error| failed(wanted.source, wanted.version, &found.method.kind, error);
     // Where somebody who is trusted vouches for the hash, a foreign package need not be seen.
+    let mut done = Done::Locked;
     if is_own {
-        hashes.extend(install(context, found.method, &found.offer, wanted).map_err(fail)?);
+        let installed = install(context, found.method, &found.offer, wanted).map_err(fail)?;
+        done = match installed.was_there {
+            true => Done::Present,
+            false => Done::Installed(found.method.kind.to_string()),
+        };
+        hashes.extend(installed.hashes);
     } else if !found.offer.is_vouched {
         let seen = crate::fetch::hashes(context, found.method, &found.offer, wanted);
         hashes.extend(seen.map_err(fail)?);
     }
     hashes.extend(found.offer.vouched.iter().cloned());
-    Ok((found.method.kind.to_string(), found.offer.warnings))
+    Ok((done, found.offer.warnings))
 }
 
 fn overridden<'a>(

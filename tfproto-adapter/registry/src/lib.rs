@@ -10,6 +10,7 @@
 //! A crate of its own so that the compiler keeps a promise: what plans and applies is not built
 //! with anything that could ask the network for a program.
 
+mod certificate;
 mod context;
 mod credentials;
 mod error;
@@ -27,7 +28,9 @@ pub mod openpgp;
 mod registry;
 mod search;
 mod shared_cache;
+mod wish;
 
-pub use error::{Failure, Failures, FetchError, InstallError, NotFound};
-pub use install::{Done, Options, Outcome, Report, Wish, run as install};
+pub use error::{Failure, Failures, FetchError, InstallError, Lacks, NotFound};
+pub use install::run as install;
 pub use mirror::{MirrorReport, Mirrored, run as mirror};
+pub use wish::{Done, Options, Outcome, Report, Wish};

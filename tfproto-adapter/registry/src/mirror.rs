@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::error::{Failures, FetchError, InstallError};
 use crate::fetch::{Wanted, archive, archive_hashes};
-use crate::install::{Wish, merged};
 use crate::offer::{Location, Offer};
 use crate::search::{Search, failed};
+use crate::wish::{Wish, merged};
 
 /// A package in the mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,11 +85,11 @@ fn put_all(
     let locked = candidates
         .first()
         .and_then(|source| Some((source, lock.get(source)?)));
-    let mut search = Search::new(context, &wish.source, &wish.constraints);
+    let mut search = Search::new(context, &wish.source, &wish.constraints)
+        .for_locked(locked.map(|(_, locked)| &locked.version));
     let (source, version) = match locked {
         Some((source, locked)) => {
             crate::install::check_locked(wish, source, locked)?;
-            search.only(&locked.version);
             (source.clone(), locked.version.clone())
         }
         None => search.choose(&candidates, &wish.constraints)?,

@@ -6,7 +6,7 @@ use nixops4_tfproto::cliconfig::{Method, MethodKind};
 use nixops4_tfproto::discovery::{Constraints, Platform, ProviderSource, SourceSpec, Version};
 
 use crate::context::Context;
-use crate::error::{FetchError, InstallError, NotFound};
+use crate::error::{FetchError, InstallError, Lacks, NotFound};
 use crate::oci::Repository;
 use crate::offer::Offer;
 use crate::{filesystem, network_mirror, registry};
@@ -16,8 +16,10 @@ pub struct Search<'a> {
     context: &'a Context,
     spec: &'a SourceSpec,
     constraints: String,
-    is_locked: bool,
+    locked: Option<Version>,
     tried: Vec<(String, String)>,
+    /// Whether all places that were tried could be asked.
+    is_sure: bool,
 }
 
 /// A package that a method offers.
@@ -35,15 +37,16 @@ impl<'a> Search<'a> {
             context,
             spec,
             constraints: constraints.to_string(),
-            is_locked: false,
+            locked: None,
             tried: Vec::new(),
+            is_sure: true,
         }
     }
 
-    /// Looks for the version that is locked, and for no other.
-    pub fn only(&mut self, version: &Version) {
-        self.constraints = version.to_string();
-        self.is_locked = true;
+    /// The same, for the version that is locked.
+    pub fn for_locked(self, version: Option<&Version>) -> Self {
+        let locked = version.cloned();
+        Self { locked, ..self }
     }
 
     /// Chooses an address and the newest version that will do.
@@ -56,6 +59,7 @@ impl<'a> Search<'a> {
             && candidates
                 .iter()
                 .any(|source| self.is_local(source, constraints));
+        let mut all = BTreeSet::new();
         for (index, source) in candidates.iter().enumerate() {
             // An unqualified source means the first registry; the others count where mirrors
             // have them.
@@ -64,8 +68,11 @@ impl<'a> Search<'a> {
             if let Some(version) = constraints.newest(&versions) {
                 return Ok((source.clone(), version.clone()));
             }
+            all.extend(versions);
         }
-        Err(self.not_found(self.context.environment.platform()))
+        let newest = Constraints::default().newest(&all).or(all.last());
+        let lacks = newest.cloned().map(Lacks::Newest);
+        Err(self.not_found(self.context.environment.platform(), lacks))
     }
 
     /// Whether a directory of this machine has it, without telling.
@@ -110,10 +117,10 @@ impl<'a> Search<'a> {
                     self.note(method, source, &outcome);
                     all.extend(versions);
                 }
-                Ok(None) => self.note(method, source, nothing(method)),
+                Ok(None) => self.note(method, source, nothing(method, "does not know it")),
                 // Whoever cannot be asked might have had a newer one, but there may be another
                 // that has one that will do.
-                Err(error) => self.note(method, source, &told(&error)),
+                Err(error) => self.note_failure(method, source, &error),
             }
         }
         Ok(all)
@@ -155,16 +162,17 @@ impl<'a> Search<'a> {
                 Ok(Some(offer)) => return Ok(Found { method, offer }),
                 Ok(None) => {
                     let outcome = format!("does not have {version} for {platform}");
-                    self.note(method, source, &outcome);
+                    self.note(method, source, nothing(method, &outcome));
                 }
                 // What cannot be reached may be had elsewhere; what is not to be trusted ends it.
                 Err(error @ (FetchError::Http(_) | FetchError::NoRegistry { .. })) => {
-                    self.note(method, source, &told(&error));
+                    self.note_failure(method, source, &error);
                 }
                 Err(error) => return Err(failed(source, version, &method.kind, error)),
             }
         }
-        Err(self.not_found(platform))
+        let lacks = self.locked.is_some().then_some(Lacks::Locked);
+        Err(self.not_found(platform, lacks))
     }
 
     fn offer_of(
@@ -199,22 +207,24 @@ impl<'a> Search<'a> {
         self.tried.push((place, outcome.to_owned()));
     }
 
-    fn not_found(&self, platform: &Platform) -> InstallError {
+    /// Notes an error with what helps against it.
+    fn note_failure(&mut self, method: &Method, source: &ProviderSource, error: &FetchError) {
+        self.is_sure = false;
+        match error.hint(&method.kind) {
+            Some(hint) => self.note(method, source, &format!("{error} ({hint})")),
+            None => self.note(method, source, &error.to_string()),
+        }
+    }
+
+    fn not_found(&self, platform: &Platform, lacks: Option<Lacks>) -> InstallError {
         InstallError::NotFound(Box::new(NotFound {
             provider: self.spec.clone(),
             constraints: self.constraints.clone(),
-            is_locked: self.is_locked,
+            locked: self.locked.clone(),
+            lacks: lacks.filter(|_| self.is_sure),
             platform: platform.clone(),
             tried: self.tried.clone(),
         }))
-    }
-}
-
-/// What a method is that has nothing of a provider.
-fn nothing(method: &Method) -> &'static str {
-    match &method.kind {
-        MethodKind::FilesystemMirror(root) if !root.exists() => "is not there",
-        _ => "does not know it",
     }
 }
 
@@ -222,22 +232,22 @@ fn nothing(method: &Method) -> &'static str {
 pub fn failed(
     source: &ProviderSource,
     version: &Version,
-    from: &MethodKind,
+    method: &MethodKind,
     error: FetchError,
 ) -> InstallError {
     InstallError::Fetch {
         provider: Box::new(source.clone()),
         version: version.clone(),
-        from: from.to_string(),
+        method: method.clone(),
         source: Box::new(error),
     }
 }
 
-/// An error with what helps against it.
-fn told(error: &FetchError) -> String {
-    match error.hint() {
-        Some(hint) => format!("{error} ({hint})"),
-        None => error.to_string(),
+/// What is said of a method that has nothing.
+fn nothing<'a>(method: &Method, outcome: &'a str) -> &'a str {
+    match &method.kind {
+        MethodKind::FilesystemMirror(root) if !root.exists() => "the folder does not exist",
+        _ => outcome,
     }
 }
 

@@ -6,7 +6,7 @@ use nixops4_registry::{Done, Options, Wish};
 use nixops4_registry_server::{
     Release, Reply, Server, SigningKey, archive, network_mirror, oci_mirror, registry, sha256,
 };
-use nixops4_tfproto::discovery::{Constraints, SourceSpec};
+use nixops4_tfproto::discovery::{Constraints, Platform, SourceSpec};
 use serde_json::{Value, json};
 use world::World;
 
@@ -105,11 +105,22 @@ fn read_only_lock_files_stay() {
         "{error}"
     );
     assert!(!world.has_lock_file());
+    assert_eq!(world.server.requests(), [], "it fails before it fetches");
     world.installed("");
     world.forget();
     world
         .install("", &locked)
         .expect("installed as it is locked");
+    let asked = world.server.requests().len();
+    let error = world.install("> 1.0", &locked).expect_err("an error");
+    assert!(world::said(&error).contains("is locked at 1.0.0"));
+    let base = world.path("project");
+    let error = world
+        .install_all(&base, &[], &locked)
+        .expect_err("an error");
+    let error = world::said(&error);
+    assert!(error.contains("nobody asks for localhost:"), "{error}");
+    assert_eq!(world.server.requests().len(), asked);
 }
 
 #[test]
@@ -360,6 +371,10 @@ fn what_is_not_there_is_told_with_all_that_was_tried() {
     assert!(error.starts_with("provider localhost:"), "{error}");
     assert!(
         error.contains(&format!("in the registry {host}: has 1.0.0")),
+        "{error}"
+    );
+    assert!(
+        error.ends_with("hint: the newest version there is is 1.0.0: allow it in `version`"),
         "{error}"
     );
     world.server.unset("/v1/providers/acme/thing/versions");
@@ -719,4 +734,151 @@ fn every_failure_is_told_with_the_oddities_of_the_configuration() {
         .mirror(&world.path("mirror"), &platforms)
         .expect("mirrored");
     assert!(report.warnings[0].ends_with(odd), "{:?}", report.warnings);
+}
+
+#[test]
+fn what_runs_already_is_locked_but_not_installed() {
+    let (mut world, ..) = published(&["1.0.0"]);
+    let source = format!("{}/acme/thing", world.server.host());
+    let entry = json!({ "Protocol": "grpc", "Addr": { "Network": "unix", "String": "/s" } });
+    let running = json!({ source: entry }).to_string();
+    world.set("TF_REATTACH_PROVIDERS", &running);
+    assert_eq!(world.installed("").done, Done::Attached);
+    assert!(world.server.requests().is_empty() && !world.has_lock_file());
+    let lock = Options {
+        attached: true,
+        accept_new_hashes: true,
+        ..Options::default()
+    };
+    world.install("", &lock).expect("locked");
+    let locked = world.lock_file();
+    assert_eq!(world.installed("").done, Done::Attached);
+    assert_eq!(world.lock_file(), locked);
+    world.set("TF_REATTACH_PROVIDERS", "nothing");
+    assert!(world.error("").starts_with("TF_REATTACH_PROVIDERS: "));
+}
+
+#[test]
+fn a_locked_version_that_is_gone_is_told_as_the_lock_files() {
+    let (world, releases, key) = published(&["1.0.0"]);
+    world.installed("~> 1.0");
+    world.forget();
+    let package = &releases[0].packages[0];
+    world.server.unset(&releases[0].download_path(package));
+    registry(&world.server, &[release("1.1.0")], &key);
+    let error = world.error("~> 1.0");
+    assert!(
+        error.contains("cannot be fetched in version 1.0.0, which the lock file asks for, for "),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: `nixops4 providers install --upgrade`"),
+        "{error}"
+    );
+    // Whoever does not answer may have it.
+    let path = releases[0].download_path(package);
+    world.server.set(&path, Reply::status(403));
+    let error = world.error("~> 1.0");
+    assert!(!error.contains("--upgrade"), "{error}");
+}
+
+#[test]
+fn oci_registries_that_want_to_know_who_asks_are_told_of_their_own_credentials() {
+    let world = World::new();
+    let release = release("1.0.0");
+    oci_mirror(&world.server, std::slice::from_ref(&release));
+    let host = world.server.host();
+    world.configure(&format!(
+        "provider_installation {{\n oci_mirror {{\n  repository_template = \"{host}/mirror/${{namespace}}/${{type}}\"\n  include = [\"registry.example.com/*/*\"]\n }}\n}}\n"
+    ));
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let base = "/v2/mirror/acme/thing";
+    let blob = format!("{base}/blobs/sha256:{}", sha256(&release.packages[0].zip));
+    for path in [blob, format!("{base}/tags/list")] {
+        world.server.set(&path, Reply::status(401));
+        let error = world.error("");
+        assert!(
+            error.contains("401") && !error.contains("TF_TOKEN_"),
+            "{error}"
+        );
+        assert!(
+            error.contains("`oci_credentials`") && error.contains("docker login"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn archives_are_fetched_without_a_token_so_none_is_advised() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let path = releases[0].archive_path(&releases[0].packages[0]);
+    world.server.set(&path, Reply::status(403));
+    let error = world.error("");
+    assert!(error.contains("403") && !error.contains("token"), "{error}");
+}
+
+#[test]
+fn a_mirror_that_does_not_exist_is_told() {
+    let world = World::new();
+    let missing = world.path("missing").display().to_string();
+    world.configure(&format!(
+        "provider_installation {{\n filesystem_mirror {{ path = \"{missing}\" }}\n}}\n"
+    ));
+    let error = world.error("");
+    assert!(
+        error.contains(&format!(
+            "filesystem mirror {missing}: the folder does not exist"
+        )),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_told_and_not_asked_again() {
+    let (mut world, ..) = published(&["1.0.0"]);
+    world.write("ca.pem", Server::start().certificate().as_bytes());
+    // More than any test waits for, if it were tried again.
+    world.set("TF_REGISTRY_DISCOVERY_RETRY", "1000");
+    let error = world.error("");
+    assert!(
+        error.contains(
+            "terraform.json: its TLS certificate is signed by no authority that is trusted here (if \
+             you trust it, "
+        ),
+        "{error}"
+    );
+    assert!(
+        error.contains("NIXOPS4_EXTRA_CA_FILE") && error.contains("SSL_CERT_FILE"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_installed_is_locked_without_being_fetched_again() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    world.installed("");
+    let (lock, path) = (
+        world.lock_file(),
+        releases[0].archive_path(&releases[0].packages[0]),
+    );
+    world.remove_lock_file();
+    let options = Options {
+        accept_new_hashes: true,
+        platforms: Some(vec![Platform::current(), world::other_platform()]),
+        ..Options::default()
+    };
+    let report = world.install("", &options).expect("locked");
+    assert_eq!(report.outcomes[0].done, Done::Present);
+    assert_eq!(
+        Some(&report.outcomes[0].platforms),
+        options.platforms.as_ref()
+    );
+    assert_eq!(world.server.count(&path), 1);
+    assert_eq!(world.lock_file(), lock);
+    // What somebody has changed is fetched again.
+    let program = world.found("");
+    std::fs::write(&program, "changed").expect("a file");
+    world.install("", &options).expect("locked");
+    assert_eq!(world.server.count(&path), 2);
+    assert_eq!(std::fs::read(&program).expect("the program"), PROGRAM);
 }

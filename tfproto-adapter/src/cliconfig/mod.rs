@@ -144,10 +144,14 @@ impl CliConfig {
             if path.is_file() {
                 config.read(&path, environment)?;
             } else {
+                let problem = match path.exists() {
+                    true => "is not a file",
+                    false => "does not exist",
+                };
                 let shown = path.display();
                 config
                     .warnings
-                    .push(format!("the CLI configuration {shown} does not exist"));
+                    .push(format!("the CLI configuration {shown} {problem}"));
             }
             config.override_by(environment);
             return Ok(config);

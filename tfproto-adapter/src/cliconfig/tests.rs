@@ -131,6 +131,10 @@ fn the_variable_replaces_all_files() {
         .expect("a configuration");
     assert!(missing.installation.is_none());
     assert!(missing.warnings[0].ends_with("none.rc does not exist"));
+    let folder = home
+        .load_with(&[("TF_CLI_CONFIG_FILE", "/")])
+        .expect("a configuration");
+    assert!(folder.warnings[0].ends_with("configuration / is not a file"));
 }
 
 #[test]

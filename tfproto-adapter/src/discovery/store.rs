@@ -140,7 +140,7 @@ impl PluginStore {
         let Some(name) = directory_name(&hash) else {
             return Err(failed(io::Error::other("its hash has no name")));
         };
-        let mut hashes = BTreeSet::from([hash]);
+        let mut hashes = BTreeSet::from([hash.clone()]);
         let dir = place.join(&name);
         if let Some(archive) = archive {
             let list = place.join(format!("{name}{ARCHIVES}"));
@@ -154,8 +154,15 @@ impl PluginStore {
         }
         match fs::rename(&content, &dir) {
             Ok(()) => {}
-            // Somebody else was faster; the content is the same.
-            Err(_) if dir.is_dir() => {}
+            // Somebody else was faster; unless it was changed since, the content is the same.
+            Err(_) if dir.is_dir() => {
+                let is_whole = PackageHash::of_directory(&dir, None).is_ok_and(|it| it == hash);
+                if !is_whole {
+                    let before = staging.path().join("before");
+                    fs::rename(&dir, before).map_err(failed)?;
+                    fs::rename(&content, &dir).map_err(failed)?;
+                }
+            }
             Err(error) => return Err(failed(error)),
         }
         Ok(StoredPackage { dir, hashes })
@@ -242,6 +249,12 @@ mod tests {
             );
         }
         assert_eq!(store.packages(&source, &version, &platform).len(), 2);
+        // What somebody has changed is mended.
+        let add = || store.add_directory(&source, &version, &platform, &package);
+        let program = add().expect("stored").dir.join("terraform-provider-x");
+        fs::write(&program, "changed").expect("a file");
+        add().expect("stored");
+        assert_eq!(fs::read_to_string(&program).expect("a file"), "one");
         assert_eq!(
             store.versions(&source, &platform),
             BTreeSet::from([version.clone()])

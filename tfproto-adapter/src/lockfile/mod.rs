@@ -1,9 +1,9 @@
 //! The dependency lock file, `.terraform.lock.hcl`: which version of each provider, and what it
 //! looks like.
 //!
-//! Read as strictly as Terraform and OpenTofu do, and written byte for byte as they would: a
-//! deployment can be worked on with either tool beside this one, and a lock file never changes for
-//! its looks alone.
+//! Read as strictly as Terraform and OpenTofu do, and of the same hashes written byte for byte as
+//! they would: a deployment can be worked on with either tool beside this one, and a lock file
+//! never changes for its looks alone. Which hashes are known may differ.
 
 mod hash;
 mod read;

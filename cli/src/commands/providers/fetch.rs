@@ -7,16 +7,17 @@ use nixops4_core::MemberPath;
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
 use nixops4_core::evaluate::{Evaluate, from_eval_error};
 use nixops4_proto::evaluator::{ListProviders, Position, ProviderInstance, ProviderProgram};
-use nixops4_registry::{Done, Failure, Failures, Options, Outcome, Report, Wish};
+use nixops4_registry::{
+    Done, Failures, InstallError, MirrorReport, Options, Outcome, Report, Wish,
+};
 use nixops4_tfproto::discovery::{Constraints, Platform, SourceSpec};
-use nixops4_tfproto::reattach;
 
 use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::root::Root;
 use crate::session;
-use crate::tools::{Providers, chain, display_name, environment};
+use crate::tools::{chain, display_name, environment};
 use crate::ui::diagnostics::render_all;
 
 /// What `providers install` is told.
@@ -66,8 +67,7 @@ pub struct MirrorArgs {
 
 /// Fetches the plugins of the deployment, and locks them.
 pub async fn install(args: InstallArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let mut asked = asked(&args.root, show_trace).await?;
-    leave_attached(&mut asked)?;
+    let asked = asked(&args.root, show_trace).await?;
     let options = Options {
         keep_unasked: !asked.is_all,
         upgrade: args.upgrade,
@@ -77,26 +77,6 @@ pub async fn install(args: InstallArgs, show_trace: bool) -> Result<Exit, Comman
     fetch(asked, options).await
 }
 
-/// Takes away what somebody else runs: it is used as it is, and what is locked of it stays.
-fn leave_attached(asked: &mut Asked) -> Result<(), CommandError> {
-    let reattach = Providers::new(&asked.root.base).all_attached();
-    let reattach = reattach.map_err(|failure| failure.into_diagnostics())?;
-    let (attached, wishes) = std::mem::take(&mut asked.wishes)
-        .into_iter()
-        .partition(|wish| reattach.get(&wish.source).is_some());
-    asked.wishes = wishes;
-    let attached: Vec<Wish> = attached;
-    for wish in &attached {
-        anstream::println!(
-            "{}  is left alone: {} names a process for it",
-            wish.source,
-            reattach::VARIABLE
-        );
-    }
-    asked.is_all &= attached.is_empty();
-    Ok(())
-}
-
 /// Locks the plugins of the deployment for some platforms.
 pub async fn lock(args: LockArgs, show_trace: bool) -> Result<Exit, CommandError> {
     let asked = asked(&args.root, show_trace).await?;
@@ -104,6 +84,7 @@ pub async fn lock(args: LockArgs, show_trace: bool) -> Result<Exit, CommandError
         keep_unasked: !asked.is_all,
         upgrade: args.upgrade,
         accept_new_hashes: true,
+        attached: true,
         platforms: (!args.platforms.is_empty()).then_some(args.platforms),
         ..Options::default()
     };
@@ -112,24 +93,20 @@ pub async fn lock(args: LockArgs, show_trace: bool) -> Result<Exit, CommandError
 
 /// Makes a mirror of the plugins of the deployment.
 pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandError> {
-    let Asked {
-        wishes,
-        places,
-        root,
-        ..
-    } = asked(&args.root, show_trace).await?;
+    let asked = asked(&args.root, show_trace).await?;
+    let Asked { wishes, root, .. } = asked;
     let environment = environment(&root.base);
     let mut platforms = args.platforms;
     if platforms.is_empty() {
         platforms.push(environment.platform().clone());
     }
     let directory = session::current_dir()?.join(args.directory);
-    let mirrored = blocking(&places, move || {
+    let report: MirrorReport = blocking(asked.places, move || {
         nixops4_registry::mirror(&environment, &root.base, &wishes, &directory, &platforms)
     })
     .await?;
-    warn(&mirrored.warnings);
-    for package in mirrored.packages {
+    warn(&report.warnings);
+    for package in report.packages {
         warn(&package.warnings);
         let done = if package.is_new { "" } else { " (was there)" };
         let (source, version) = (&package.source, &package.version);
@@ -139,21 +116,17 @@ pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandE
 }
 
 async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
-    let Asked {
-        wishes,
-        places,
-        root,
-        ..
-    } = asked;
+    let Asked { wishes, root, .. } = asked;
     let environment = environment(&root.base);
-    let report: Report = blocking(&places, move || {
+    let is_lock = options.accept_new_hashes;
+    let report: Report = blocking(asked.places, move || {
         nixops4_registry::install(&environment, &root.base, &wishes, &options)
     })
     .await?;
     warn(&report.warnings);
     for outcome in &report.outcomes {
         warn(&outcome.warnings);
-        anstream::println!("{}", describe(outcome));
+        anstream::println!("{}", describe(outcome, is_lock));
     }
     if report.outcomes.is_empty() {
         anstream::println!("The deployment has no plugins that could be fetched.");
@@ -167,16 +140,27 @@ async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-fn describe(outcome: &Outcome) -> String {
+fn describe(outcome: &Outcome, is_lock: bool) -> String {
     let version = outcome.version.as_ref();
     let version = version.map(|version| format!(" {version}"));
     let done = match &outcome.done {
         Done::Installed(from) => format!("from {from}"),
         Done::Present => "is installed".to_owned(),
-        Done::Locked => "is locked".to_owned(),
+        Done::Locked => format!("is {}", locked_for(outcome)),
         Done::Overridden => "is left alone: dev_overrides names a directory for it".to_owned(),
+        Done::Attached => "is left alone: TF_REATTACH_PROVIDERS says that it runs".to_owned(),
     };
-    format!("{}{}  {done}", outcome.source, version.unwrap_or_default())
+    let more = match outcome.done {
+        Done::Installed(_) | Done::Present if is_lock => format!("; {}", locked_for(outcome)),
+        _ => String::new(),
+    };
+    let version = version.unwrap_or_default();
+    format!("{}{version}  {done}{more}", outcome.source)
+}
+
+fn locked_for(outcome: &Outcome) -> String {
+    let platforms: Vec<_> = outcome.platforms.iter().map(Platform::to_string).collect();
+    format!("locked for {}", platforms.join(", "))
 }
 
 fn warn(warnings: &[String]) {
@@ -187,34 +171,41 @@ fn warn(warnings: &[String]) {
 
 /// Does what waits for hosts and disks, on a thread of its own.
 async fn blocking<T: Send + 'static>(
-    places: &Places,
+    places: Places,
     work: impl FnOnce() -> Result<T, Failures> + Send + 'static,
 ) -> Result<T, CommandError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|failures| {
-            warn(&failures.warnings);
-            let said = failures
-                .failures
-                .iter()
-                .map(|failure| said(failure, places));
-            Diagnostics(said.collect()).into()
-        }),
-        Err(error) => Err(CommandError::user(format!("fetching broke off: {error}"))),
-    }
+    let failures = match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(failures)) => failures,
+        Err(error) => return Err(CommandError::user(format!("fetching broke off: {error}"))),
+    };
+    warn(&failures.warnings);
+    let told = failures.failures.iter().map(|failure| {
+        let mut diagnostic = said(&failure.error);
+        let provider = failure.provider.as_ref();
+        diagnostic.position = provider.and_then(|provider| place_of(&places, provider));
+        diagnostic
+    });
+    Err(Diagnostics(told.collect()).into())
 }
 
-fn said(failure: &Failure, places: &Places) -> Diagnostic {
-    let text = chain(&failure.error);
+/// Where a provider is asked for; several instances may do so, and the first is told.
+fn place_of(places: &Places, provider: &SourceSpec) -> Option<Position> {
+    let candidates = provider.candidates();
+    let is_same = |spec: &SourceSpec| spec.candidates().iter().any(|one| candidates.contains(one));
+    let found = places.iter().find(|(spec, _)| is_same(spec));
+    found.map(|(_, position)| position.clone())
+}
+
+fn said(error: &InstallError) -> Diagnostic {
+    let text = chain(error);
     let (summary, detail) = text.split_once('\n').unwrap_or((&text, ""));
     let mut diagnostic = Diagnostic::error(summary).detail(detail);
-    diagnostic.hints.extend(failure.error.hints());
-    let provider = failure.provider.as_ref();
-    let place = places.iter().find(|(source, _)| Some(source) == provider);
-    diagnostic.position = place.map(|(_, position)| position.clone());
+    diagnostic.hints.extend(error.hints());
     diagnostic
 }
 
-/// Where the sources of providers are written.
+/// Where in the deployment's files the sources stand.
 type Places = Vec<(SourceSpec, Position)>;
 
 /// The plugins that the deployment asks for by source.
@@ -236,12 +227,12 @@ async fn asked(root: &RootArgs, show_trace: bool) -> Result<Asked, CommandError>
     let (mut wishes, mut places) = (Vec::new(), Places::new());
     for instance in &told.providers {
         match wish(instance) {
-            Ok(wish) => {
-                let place = instance.position.clone();
-                let source = wish.as_ref().map(|wish| wish.source.clone());
-                places.extend(source.zip(place));
-                wishes.extend(wish);
+            Ok(Some(wish)) => {
+                let position = instance.position.clone();
+                places.extend(position.map(|position| (wish.source.clone(), position)));
+                wishes.push(wish);
             }
+            Ok(None) => {}
             Err(problem) => {
                 let mut problem = Diagnostic::error(problem);
                 problem.position.clone_from(&instance.position);

@@ -7,7 +7,7 @@ use nixops4_core::MemberPath;
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
 use nixops4_core::evaluate::{Evaluate, from_eval_error};
 use nixops4_proto::evaluator::{ListProviders, ProviderInstance, ProviderProgram};
-use nixops4_tfproto::discovery::Located;
+use nixops4_tfproto::discovery::{Located, check_executable};
 use nixops4_tfproto::lockfile::LockFile;
 use serde_json::{Map, Value as Json, json};
 
@@ -16,7 +16,7 @@ use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::programs::Program;
 use crate::session;
-use crate::tools::{Found as PluginFound, Providers, display_name};
+use crate::tools::{Found as PluginFound, Providers, chain, display_name};
 use crate::ui;
 use crate::ui::style::{BOLD, ERROR, paint};
 use crate::ui::value::print_json;
@@ -91,11 +91,14 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
         locked: false,
     };
     listed.found = match &instance.program {
-        ProviderProgram::Local {} => Ok(Found {
-            origin: Some("built in".to_owned()),
-            ..given(Program::LocalProvider.path())
-        }),
-        ProviderProgram::Stdio { executable, .. } => in_path(executable, base).map(given),
+        ProviderProgram::Local {} => {
+            let path = Program::LocalProvider.path();
+            is_there(&path).map(|()| Found {
+                origin: Some("built in".to_owned()),
+                ..given(path)
+            })
+        }
+        ProviderProgram::Stdio { executable, .. } => program(base, executable).map(given),
         ProviderProgram::Tfplugin {
             executable,
             source,
@@ -121,7 +124,7 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
                     .map(|located| PluginFound::Package(Box::new(located))),
             };
             match found {
-                Ok(PluginFound::Program(path)) => there(path).map(given),
+                Ok(PluginFound::Program(path)) => is_program(&path).map(|()| given(path)),
                 Ok(PluginFound::Package(located)) => Ok(Found {
                     version: located.version.as_ref().map(ToString::to_string),
                     origin: Some(located.origin.to_string()),
@@ -132,27 +135,42 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
             }
         }
     };
+    if let Err(problems) = &mut listed.found {
+        for problem in &mut problems.0 {
+            problem.position = problem.position.take().or(instance.position.clone());
+        }
+    }
     listed
 }
 
-/// The program that a name stands for; with a slash in it, it is a path.
-fn in_path(name: &str, base: &Path) -> Result<PathBuf, Diagnostics> {
-    if name.contains('/') {
-        return there(base.join(name).components().collect());
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    match std::env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
-        true => Ok(name.into()),
-        false => Err(Diagnostic::error(format!("there is no program {name} in PATH")).into()),
-    }
+/// The path of a program in a folder of the deployment, or its name where PATH has it.
+fn program(base: &Path, executable: &str) -> Result<PathBuf, Diagnostics> {
+    let path: PathBuf = match executable.contains('/') {
+        true => base.join(executable).components().collect(),
+        false => executable.into(),
+    };
+    is_there(&path).map(|()| path)
 }
 
-/// A program, if there is a file.
-fn there(path: PathBuf) -> Result<PathBuf, Diagnostics> {
-    match path.is_file() {
-        true => Ok(path),
-        false => Err(Diagnostic::error(format!("there is no program {}", path.display())).into()),
+/// Whether a program can be started, through PATH if it is only a name.
+fn is_there(path: &Path) -> Result<(), Diagnostics> {
+    if path.components().count() > 1 {
+        return is_program(path);
     }
+    let dirs = std::env::var_os("PATH").unwrap_or_default();
+    let mut paths = std::env::split_paths(&dirs).map(|dir| dir.join(path));
+    if paths.any(|path| check_executable(&path).is_ok()) {
+        return Ok(());
+    }
+    let error = format!(
+        "there is no program {} in the folders of PATH",
+        path.display()
+    );
+    Err(Diagnostic::error(error).into())
+}
+
+fn is_program(path: &Path) -> Result<(), Diagnostics> {
+    check_executable(path).map_err(|error| Diagnostic::error(chain(&error)).into())
 }
 
 /// Whether the lock file has hashes of the package.
