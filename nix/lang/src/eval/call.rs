@@ -111,10 +111,11 @@ impl Evaluator {
                 Value::Attrs(attrs) if attrs.get(known::FUNCTOR).is_some() => {
                     let functor = self.select_forced(attrs, known::FUNCTOR)?;
                     let own = std::slice::from_ref(function);
-                    let own = self.nested(|this| this.apply(&functor, own))?;
-                    held = own;
-                    function = &held;
-                    continue;
+                    // As deep as Nix goes, which is without end where it gives itself.
+                    return self.nested(|this| {
+                        let own = this.apply(&functor, own)?;
+                        this.apply_step(&own, args)
+                    });
                 }
                 other => return Err(self.not_a_function(other)),
             };
