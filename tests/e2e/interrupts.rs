@@ -3,8 +3,10 @@
 use std::process::{Output, Stdio};
 
 use nixops4_registry_server::{Release, Reply, Server, SigningKey, registry};
-use nixops4_tests::{Sandbox, fake_provider, signal, wait_until};
+use nixops4_tests::{Sandbox, signal, wait_until};
 use serde_json::{Value, json};
+
+use crate::state_store;
 
 /// Starts a command, interrupts it once something is so, and waits for its end.
 fn interrupt(sandbox: &Sandbox, args: &[&str], what: &str, is_so: impl FnMut() -> bool) -> Output {
@@ -48,22 +50,8 @@ fn a_download_ends_at_once() {
 
 /// A deployment whose plugin, which keeps its state, behaves so in one of the calls.
 fn sandbox(call: &str, behaviour: &Value) -> Sandbox {
-    let mut sandbox = Sandbox::with_deployment(
-        r#"{ members, providers, ... }: {
-          providers.fake = { executable = "./terraform-provider-fake"; };
-          state = members.kept;
-          members.kept = { type = providers.fake.stateStores.fake_store; inputs.prefix = "p"; };
-        }"#,
-    );
-    let plugin = sandbox.path().join("terraform-provider-fake");
-    std::os::unix::fs::symlink(fake_provider(), plugin).expect("a link");
-    let file = |name: &str| sandbox.path().join(name).display().to_string();
-    let (log, store) = (file("calls"), file("world"));
-    sandbox.set("FAKE_PROVIDER_LOG", log);
-    sandbox.set("FAKE_PROVIDER_STORE", store);
     let script = json!({ "rpcs": { call: behaviour } });
-    sandbox.set("FAKE_PROVIDER_SCRIPT", script.to_string());
-    sandbox
+    state_store::sandbox(state_store::FAKE, &script)
 }
 
 fn was_called(sandbox: &Sandbox, call: &str) -> bool {
@@ -98,6 +86,6 @@ fn a_state_that_is_opened_to_be_repaired_is_given_up() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("waiting for what has begun"), "{said}");
-    let world: Value = serde_json::from_str(&sandbox.read("world")).expect("JSON");
+    let world = state_store::world(&sandbox);
     assert_eq!(world["locks"], json!({}));
 }

@@ -5,7 +5,8 @@ use std::process::Stdio;
 use nixops4_tests::{Sandbox, fake_provider, go_plugin, signal, wait_until};
 use serde_json::{Value, json};
 
-const FAKE: &str = r#"{ members, providers, ... }: {
+/// A deployment whose state a plugin keeps, with two things.
+pub const FAKE: &str = r#"{ members, providers, ... }: {
   providers.fake = { executable = "./terraform-provider-fake"; };
   state = members.kept;
   members.kept = { type = providers.fake.stateStores.fake_store; inputs.prefix = "p"; };
@@ -14,7 +15,7 @@ const FAKE: &str = r#"{ members, providers, ... }: {
 }"#;
 
 /// A deployment whose state is kept by the fake plugin, in the file `world`.
-fn sandbox(text: &str, script: &Value) -> Sandbox {
+pub fn sandbox(text: &str, script: &Value) -> Sandbox {
     let mut sandbox = Sandbox::with_deployment(text);
     let plugin = sandbox.path().join("terraform-provider-fake");
     std::os::unix::fs::symlink(fake_provider(), plugin).expect("a link");
@@ -26,7 +27,8 @@ fn sandbox(text: &str, script: &Value) -> Sandbox {
     sandbox
 }
 
-fn world(sandbox: &Sandbox) -> Value {
+/// What the plugin keeps.
+pub fn world(sandbox: &Sandbox) -> Value {
     match sandbox.has("world") {
         true => serde_json::from_str(&sandbox.read("world")).expect("JSON"),
         false => Value::Null,
