@@ -11,7 +11,7 @@ use nixops4_core::provider::native::{NativeProgram, NativeProvider};
 use nixops4_core::provider::{Failure, Mode, Provider};
 use nixops4_core::state::{
     ChannelStore, FileStore, HandlerChannel, Run, StateChannel, StateError, StateStore,
-    WholeChannel, WriteOptions,
+    WholeChannel, WriteOptions, lock_owner,
 };
 use nixops4_core::value::Value;
 use nixops4_proto::evaluator::{ProviderProgram, ProviderSettings};
@@ -311,8 +311,8 @@ impl StateFactory for States {
                 }),
             };
             let place = handler.member.to_string();
-            let owner = self.owner();
-            let owner = (access == StateAccess::Write).then_some(owner.as_str());
+            let owner = lock_owner(&self.run, &self.command);
+            let owner = (access == StateAccess::Write).then_some(&owner);
             let opened = ChannelStore::open(place, self.run.clone(), channel.clone(), owner).await;
             return match opened {
                 Ok(store) => Ok(Diagnosed {
@@ -342,14 +342,6 @@ impl StateFactory for States {
 }
 
 impl States {
-    /// Who writes, for others who find a state locked.
-    fn owner(&self) -> String {
-        format!(
-            "process {} on {}: {}",
-            self.run.pid, self.run.host, self.command
-        )
-    }
-
     fn open_file(&self, path: &Path, access: StateAccess) -> StoreResult {
         let opened = self.file(path, access).map_err(state_error)?;
         Ok(Diagnosed {

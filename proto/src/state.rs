@@ -11,6 +11,7 @@
 //! `output_properties`; its events may be printed over several lines.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -361,6 +362,13 @@ pub struct LockOwner {
     pub command: String,
     /// Since when it holds the lock, as RFC 3339.
     pub since: String,
+}
+
+impl fmt::Display for LockOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, command, .. } = self;
+        write!(f, "process {} on {}: {command}", run.pid, run.host)
+    }
 }
 
 fn is_zero(number: &u64) -> bool {

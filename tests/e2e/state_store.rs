@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use nixops4_tests::{Sandbox, fake_provider, go_plugin, signal, wait_until};
+use nixops4_tests::{Sandbox, fake_provider, go_plugin, programs, signal, wait_until};
 use serde_json::{Value, json};
 
 /// A deployment whose state a plugin keeps, with two things.
@@ -109,7 +109,7 @@ fn a_lock_of_somebody_else_is_refused_and_can_be_broken() {
     let said = sandbox.fails(&["state", "unlock", "kept", "another", "--yes"]);
     assert!(said.contains("Nobody holds this lock"), "{said}");
     let said = sandbox.fails(&["state", "unlock", "thing", "another", "--yes"]);
-    assert!(said.contains("thing is no state store"), "{said}");
+    assert!(said.contains("has no state store \"fake_thing\""), "{said}");
     sandbox.ok(&["state", "unlock", "kept", "lock of nixops4", "--yes"]);
     sandbox.ok(&["apply", "--yes"]);
 }
@@ -284,6 +284,80 @@ fn the_store_of_a_plugin_on_the_framework_keeps_a_state() {
     sandbox.ok(&["state", "unlock", "kept", "1-2", "--yes"]);
     sandbox.ok(&["destroy", "--yes"]);
     assert!(!sandbox.has("objects/object-1.json"));
+}
+
+/// The deployment with the plugin behind a native program.
+fn behind_a_program(script: &Value) -> Sandbox {
+    use std::os::unix::fs::PermissionsExt;
+
+    let text = FAKE.replace("terraform-provider-fake", "fake");
+    let sandbox = sandbox(&text.replace("stateStores.", ""), script);
+    let adapter = programs().join("nixops4-resources-tfproto");
+    let line = format!(
+        "#!/bin/sh\nexec '{}' --executable ./terraform-provider-fake\n",
+        adapter.display()
+    );
+    sandbox.write("fake", &line);
+    let program = sandbox.path().join("fake");
+    std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    sandbox
+}
+
+#[test]
+fn behind_a_native_program_it_keeps_the_state_of_a_whole_life() {
+    let sandbox = behind_a_program(&json!({}));
+    sandbox.ok(&["plan"]);
+    assert!(log(&sandbox).is_empty(), "a plan writes nothing");
+    sandbox.ok(&["apply", "--yes"]);
+    assert!(!sandbox.has("nixops4.state"));
+    assert_eq!(log(&sandbox).lines().count(), 1, "{}", log(&sandbox));
+    assert_eq!(world(&sandbox)["locks"], json!({}), "it is given up");
+    // Whoever has the lock knows what is there.
+    let calls = sandbox.read("calls");
+    assert_eq!(calls.matches("LockState").count(), 1, "{calls}");
+    assert!(calls.matches("WriteStateBytes").count() > 3, "{calls}");
+    assert_eq!(calls.matches("ReadStateBytes").count(), 2, "{calls}");
+
+    sandbox.ok(&["plan", "--detailed-exitcode"]);
+    let listed = sandbox.ok(&["state", "list"]).stdout;
+    assert!(listed.contains("box.other"), "{listed}");
+    sandbox.ok(&["destroy", "--yes"]);
+    assert_eq!(world(&sandbox)["objects"], json!({}));
+    assert!(!log(&sandbox).contains("fake_thing"));
+}
+
+#[test]
+fn behind_a_native_program_locks_and_faults_are_told() {
+    let sandbox = behind_a_program(&json!({}));
+    let locked = json!({ "locks": { "nixops4": "process 7 on far" } });
+    sandbox.write("world", &locked.to_string());
+    sandbox.ok(&["plan"]);
+    let said = sandbox.fails(&["apply", "--yes"]);
+    assert!(
+        said.contains("It is locked for process 7 on far (lock of nixops4)."),
+        "{said}"
+    );
+    assert!(!sandbox.read("calls").contains("ApplyResourceChange"));
+    let said = sandbox.fails(&["state", "unlock", "kept", "another", "--yes"]);
+    assert!(said.contains("Nobody holds this lock"), "{said}");
+    sandbox.ok(&["state", "unlock", "kept", "lock of nixops4", "--yes"]);
+    sandbox.ok(&["apply", "--yes"]);
+
+    let full = json!({ "status": [13, "the bucket is full"] });
+    let sandbox = behind_a_program(&json!({ "rpcs": { "WriteStateBytes": full } }));
+    let said = sandbox.fails(&["apply", "--yes"]);
+    assert!(said.contains("the bucket is full"), "{said}");
+    assert!(!sandbox.read("calls").contains("ApplyResourceChange"));
+    assert_eq!(world(&sandbox)["locks"], json!({}));
+
+    let theirs = r#"{"version":4,"terraform_version":"1.14.0"}"#;
+    let sandbox = behind_a_program(&json!({}));
+    let kept = json!({ "states": { "nixops4": theirs } });
+    sandbox.write("world", &kept.to_string());
+    let said = sandbox.fails(&["apply", "--yes"]);
+    assert!(said.contains("is no state of nixops4"), "{said}");
+    assert_eq!(log(&sandbox), theirs);
+    assert_eq!(world(&sandbox)["locks"], json!({}));
 }
 
 #[test]

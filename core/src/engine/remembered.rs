@@ -135,8 +135,8 @@ pub async fn break_lock(
         }
         return Err(problems);
     };
-    if handler.mode != Mode::StateStore {
-        let text = format!("{member} is no state store: it has no locks that have ids");
+    if handler.program == (ProviderProgram::Local {}) {
+        let text = format!("{member} has no locks that have ids");
         let hint = "a state file whose owner is dead is unlocked by itself";
         return Err(Diagnostic::error(text).hint(hint).into());
     }
@@ -147,7 +147,7 @@ pub async fn break_lock(
             inputs: &handler.inputs,
             outputs: &Value::null(),
         };
-        let unlocked = configured.store_unlock(handle, lock).await;
+        let unlocked = configured.state_unlock(handle, lock).await;
         configured.close().await;
         unlocked
     };

@@ -31,6 +31,8 @@ pub use ops::{
 };
 pub use secrets::Secrets;
 
+use nixops4_proto::state::LockOwner;
+
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::value::Value;
 
@@ -217,22 +219,22 @@ pub trait ConfiguredProvider: Send + Sync + Debug {
         Err(no_state_handler(handle.type_name).into())
     }
 
-    /// Locks the state that a state store keeps, on behalf of `owner`, which is for others to
-    /// read. Gives what unlocks it; nothing where the store has no locks.
+    /// Locks the state that a state handler or state store keeps, on behalf of `owner`, which is
+    /// for others to read. Gives what unlocks it; nothing where it has no locks.
     ///
     /// # Errors
     /// Diagnostics that say who has it locked.
-    async fn store_lock(
+    async fn state_lock(
         &self,
-        handle: StateHandle<'_>,
-        _owner: &str,
+        _handle: StateHandle<'_>,
+        _owner: &LockOwner,
     ) -> ProviderResult<Option<String>> {
-        Err(no_state_store(handle.type_name).into())
+        Ok(None.into())
     }
 
-    /// Unlocks the state that a state store keeps.
-    async fn store_unlock(&self, handle: StateHandle<'_>, _lock: &str) -> ProviderResult<()> {
-        Err(no_state_store(handle.type_name).into())
+    /// Unlocks the state that a state handler or state store keeps.
+    async fn state_unlock(&self, handle: StateHandle<'_>, _lock: &str) -> ProviderResult<()> {
+        Err(no_locks(handle.type_name).into())
     }
 
     /// Reads the state that a state store keeps: what was last written, empty if nothing was.
@@ -278,6 +280,10 @@ fn no_state_handler(type_name: &str) -> Diagnostic {
     Diagnostic::error(format!(
         "resources of type `{type_name}` cannot handle state"
     ))
+}
+
+pub(crate) fn no_locks(type_name: &str) -> Diagnostic {
+    Diagnostic::error(format!("a `{type_name}` has no locks that have ids"))
 }
 
 fn no_state_store(type_name: &str) -> Diagnostic {

@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 use super::ledger::{Change, Ledger};
 use super::run::intent_id;
 use super::{
-    Intent, IntentId, Outcome, Snapshot, StateError, StateEvent, StateStore, Unwritten, format,
+    Intent, IntentId, LockOwner, Outcome, Snapshot, StateError, StateEvent, StateStore, Unwritten,
+    format,
 };
 use crate::diagnostic::Diagnostics;
 use crate::provider::{self, ConfiguredProvider, Failure, StateHandle};
@@ -32,16 +33,16 @@ pub trait StateChannel: Send + Sync + Debug {
     }
 
     /// Keeps others from writing until it is unlocked; `owner` is who writes, for them to read.
-    /// What has no locks of its own lets everybody write.
+    /// Gives what unlocks it. What has no locks of its own lets everybody write.
     ///
     /// # Errors
     /// Who has it locked.
-    async fn lock(&self, _owner: &str) -> Result<(), String> {
-        Ok(())
+    async fn lock(&self, _owner: &LockOwner) -> Result<Option<String>, String> {
+        Ok(None)
     }
 
-    /// Gives up the lock, if there is one.
-    async fn unlock(&self) -> Result<(), String> {
+    /// Gives up a lock.
+    async fn unlock(&self, _lock: &str) -> Result<(), String> {
         Ok(())
     }
 }
@@ -86,6 +87,18 @@ impl StateChannel for HandlerChannel {
         let written = self.provider.state_event(self.handle(), event).await;
         written.map(drop).map_err(|failure| message(&failure))
     }
+
+    async fn lock(&self, owner: &LockOwner) -> Result<Option<String>, String> {
+        let locked = self.provider.state_lock(self.handle(), owner).await;
+        locked
+            .map(|locked| locked.value)
+            .map_err(|failure| message(&failure))
+    }
+
+    async fn unlock(&self, lock: &str) -> Result<(), String> {
+        let unlocked = self.provider.state_unlock(self.handle(), lock).await;
+        unlocked.map(drop).map_err(|failure| message(&failure))
+    }
 }
 
 fn message(failure: &Failure) -> String {
@@ -110,6 +123,8 @@ pub struct ChannelStore {
 #[derive(Debug)]
 struct Sending {
     ledger: Ledger,
+    /// What unlocks the state, if it is locked.
+    lock: Option<String>,
     closed: bool,
     stopped: Option<StateError>,
     unwritten: Vec<Unwritten>,
@@ -123,23 +138,29 @@ impl ChannelStore {
         place: String,
         run: Run,
         channel: Arc<dyn StateChannel>,
-        owner: Option<&str>,
+        owner: Option<&LockOwner>,
     ) -> Result<Self, StateError> {
-        if let Some(owner) = owner {
-            let locked = channel.lock(owner).await;
-            locked.map_err(|message| StateError::Refused {
-                place: place.clone(),
-                message,
-            })?;
-        }
+        let lock = match owner {
+            Some(owner) => {
+                let locked = channel.lock(owner).await;
+                locked.map_err(|message| StateError::Refused {
+                    place: place.clone(),
+                    message,
+                })?
+            }
+            None => None,
+        };
         match Self::open_locked(place, run, &channel, owner.is_none()).await {
-            Err(error) if owner.is_some() => {
-                if let Err(message) = channel.unlock().await {
+            Ok(mut store) => {
+                store.sending.get_mut().lock = lock;
+                Ok(store)
+            }
+            Err(error) => {
+                if let Err(message) = unlock(&*channel, lock).await {
                     tracing::warn!("a state stays locked: {message}");
                 }
                 Err(error)
             }
-            opened => opened,
         }
     }
 
@@ -160,6 +181,7 @@ impl ChannelStore {
         let ledger = Ledger::new(snapshot.clone(), 0, run.clone());
         let sending = Sending {
             ledger,
+            lock: None,
             closed: false,
             stopped: None,
             unwritten: Vec::new(),
@@ -231,6 +253,14 @@ impl ChannelStore {
     }
 }
 
+async fn unlock(channel: &dyn StateChannel, lock: Option<String>) -> Result<(), String> {
+    let Some(lock) = lock else {
+        return Ok(());
+    };
+    let unlocked = channel.unlock(&lock).await;
+    unlocked.map_err(|message| format!("{message} (the lock is {lock})"))
+}
+
 async fn read(place: &str, channel: &dyn StateChannel) -> Result<Json, StateError> {
     let document = channel
         .read()
@@ -293,7 +323,7 @@ impl StateStore for ChannelStore {
         if std::mem::replace(&mut sending.closed, true) || self.read_only {
             return Ok(());
         }
-        let unlocked = self.channel.unlock().await;
+        let unlocked = unlock(&*self.channel, sending.lock.take()).await;
         unlocked.map_err(|message| StateError::StillLocked {
             place: self.place.clone(),
             message,

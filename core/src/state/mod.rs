@@ -32,7 +32,7 @@ mod whole;
 pub use channel::{ChannelStore, HandlerChannel, StateChannel};
 pub use clock::now as timestamp;
 pub use error::{Illegal, StateError, Unwritten};
-pub use file::{FileStore, WriteOptions};
+pub use file::{FileStore, WriteOptions, lock_owner};
 pub(crate) use ids::random;
 pub use ids::{DeposedKey, IntentId};
 pub use memory::MemoryStore;

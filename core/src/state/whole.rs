@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
 use super::format::{self, Fold, TextEvent};
-use super::{StateChannel, clock};
+use super::{LockOwner, StateChannel, clock};
 use crate::diagnostic::{Diagnosed, Diagnostics, Severity};
 use crate::provider::{ConfiguredProvider, Failure, ProviderResult, StateHandle};
 use crate::value::Value;
@@ -30,7 +30,6 @@ pub struct WholeChannel {
     outputs: Value,
     /// The log as it was last read or written. Only who has the lock writes, so it is what is there.
     log: Mutex<String>,
-    lock: SyncMutex<Option<String>>,
     warnings: SyncMutex<Diagnostics>,
 }
 
@@ -43,7 +42,6 @@ impl WholeChannel {
             inputs,
             outputs: Value::null(),
             log: Mutex::default(),
-            lock: SyncMutex::default(),
             warnings: SyncMutex::default(),
         }
     }
@@ -65,10 +63,6 @@ impl WholeChannel {
 
     fn said(&self) -> MutexGuard<'_, Diagnostics> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn held(&self) -> MutexGuard<'_, Option<String>> {
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,20 +93,14 @@ impl StateChannel for WholeChannel {
         std::mem::take(&mut *self.said())
     }
 
-    async fn lock(&self, owner: &str) -> Result<(), String> {
-        let locked = self.provider.store_lock(self.handle(), owner).await;
-        *self.held() = self.noted(locked)?;
-        Ok(())
+    async fn lock(&self, owner: &LockOwner) -> Result<Option<String>, String> {
+        let locked = self.provider.state_lock(self.handle(), owner).await;
+        self.noted(locked)
     }
 
-    async fn unlock(&self) -> Result<(), String> {
-        let Some(lock) = self.held().take() else {
-            return Ok(());
-        };
-        let unlocked = self.provider.store_unlock(self.handle(), &lock).await;
-        unlocked
-            .map(drop)
-            .map_err(|failure| format!("{} (the lock is {lock})", message(failure)))
+    async fn unlock(&self, lock: &str) -> Result<(), String> {
+        let unlocked = self.provider.state_unlock(self.handle(), lock).await;
+        unlocked.map(drop).map_err(message)
     }
 }
 

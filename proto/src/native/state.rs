@@ -77,11 +77,11 @@ pub struct StateLock {
     pub members: Vec<MemberPath>,
 }
 
-/// Answer to [`StateLock`]: one of both is set.
+/// Answer to [`StateLock`]. Nothing is set where there are no locks after all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StateLocked {
-    /// Names the lock that was taken.
+    /// Names the lock that was taken, or that of who holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
     /// Who holds it already.

@@ -18,6 +18,20 @@ const OPERATIONS: [OptionalOperation; 7] = [
     OptionalOperation::Import,
 ];
 
+/// What can be done with a state store, which is a state handler to others.
+const OF_STATE_STORES: [OptionalOperation; 4] = [
+    OptionalOperation::Validate,
+    OptionalOperation::StateRead,
+    OptionalOperation::StateEvent,
+    OptionalOperation::StateLock,
+];
+
+/// Whether a type is one of state stores. Where a resource has the same name it is the resource's.
+pub(super) fn is_state_store(schemas: &Schemas, name: &str) -> bool {
+    let there = |kind| schemas.get(kind, name).is_ok_and(|schema| schema.is_some());
+    there(Kind::StateStore) && !there(Kind::Resource)
+}
+
 /// Describes the types that are asked for. All of them would often be thousands.
 pub(super) fn describe(schemas: &Schemas, asked: &Describe) -> Result<Described, SchemaError> {
     let mut described = Described {
@@ -36,6 +50,13 @@ pub(super) fn describe(schemas: &Schemas, asked: &Describe) -> Result<Described,
                 require_state: true,
                 schema_version: schema.version,
                 operations: OPERATIONS.to_vec(),
+                ..ResourceTypeSpec::default()
+            };
+            described.resource_types.insert(name.clone(), spec);
+        } else if let Some(schema) = schemas.get(Kind::StateStore, name)? {
+            let spec = ResourceTypeSpec {
+                inputs: inputs(&schema.block),
+                operations: OF_STATE_STORES.to_vec(),
                 ..ResourceTypeSpec::default()
             };
             described.resource_types.insert(name.clone(), spec);

@@ -9,6 +9,7 @@
 mod convert;
 mod describe;
 mod serve;
+mod states;
 
 use std::path::PathBuf;
 

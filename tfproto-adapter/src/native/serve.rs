@@ -12,7 +12,8 @@ use nixops4_core::value::Value;
 use nixops4_proto::native::{
     Complaint, Configure, Configured, Create, DataRead, Delete, Deleted, Describe, Hello, Import,
     Method, Object, PROTOCOL_VERSION, Plan, Planned, Read, ReadData, ReadState, Reply, ReplyBody,
-    Request, Stop, Stopped, Update, Upgrade, Validate, ValidateConfig, Validated, Welcome,
+    Request, StateEvent, StateLock, StateRead, StateUnlock, Stop, Stopped, Update, Upgrade,
+    Validate, ValidateConfig, Validated, Welcome,
 };
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 use super::convert::{self, Refusal};
 use super::describe;
+use super::states::States;
 use crate::provider::TfProvider;
 
 /// Why there is nothing more to do.
@@ -52,6 +54,7 @@ pub async fn serve(
         provider,
         name: name.to_owned(),
         instance: RwLock::new(None),
+        states: States::default(),
         answers,
     });
     let mut tasks: JoinSet<Result<(), Ended>> = JoinSet::new();
@@ -116,13 +119,14 @@ struct Server {
     provider: Arc<TfProvider>,
     name: String,
     instance: RwLock<Option<Arc<dyn ConfiguredProvider>>>,
+    states: States,
     answers: mpsc::UnboundedSender<Vec<u8>>,
 }
 
 /// What a request leads to.
-type Answered<T> = Result<Diagnosed<T>, Problem>;
+pub(super) type Answered<T> = Result<Diagnosed<T>, Problem>;
 
-enum Problem {
+pub(super) enum Problem {
     Refused(Refusal),
     InDoubt(ProviderError),
 }
@@ -195,6 +199,10 @@ impl Server {
             Delete::NAME => json(self.delete(read(params)?).await),
             Import::NAME => json(self.import(read(params)?).await),
             ReadData::NAME => json(self.read_data(read(params)?).await),
+            StateRead::NAME => json(self.states.read(self.instance()?, read(params)?).await),
+            StateEvent::NAME => json(self.states.event(self.instance()?, read(params)?).await),
+            StateLock::NAME => json(self.states.lock(self.instance()?, read(params)?).await),
+            StateUnlock::NAME => json(self.states.unlock(self.instance()?, read(params)?).await),
             Stop::NAME => {
                 if let Ok(instance) = self.instance() {
                     instance.stop().await;
@@ -241,6 +249,7 @@ impl Server {
             .instance
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Some(value);
+        self.states.clear();
         Ok(Diagnosed {
             value: Configured {},
             warnings,
@@ -249,9 +258,14 @@ impl Server {
 
     async fn validate(&self, asked: Validate) -> Answered<Validated> {
         let inputs = convert::tree(&asked.inputs)?;
+        let schemas = self.provider.schemas().await?;
+        let mode = match describe::is_state_store(&schemas, &asked.type_name) {
+            true => Mode::StateStore,
+            false => Mode::Managed,
+        };
         let found = self
             .provider
-            .validate(Mode::Managed, &asked.type_name, &inputs)
+            .validate(mode, &asked.type_name, &inputs)
             .await?;
         Ok(validated(found))
     }

@@ -12,6 +12,7 @@ use nixops4_core::provider::{
     StateHandle,
 };
 use nixops4_core::value::Value as Input;
+use nixops4_proto::state::LockOwner;
 use nixops4_proto::tfplugin::v6;
 
 use super::apply::Outcome;
@@ -264,15 +265,15 @@ impl ConfiguredProvider for TfInstance {
         ephemeral::close(&self.session, type_name, private).await
     }
 
-    async fn store_lock(
+    async fn state_lock(
         &self,
         handle: StateHandle<'_>,
-        owner: &str,
+        owner: &LockOwner,
     ) -> ProviderResult<Option<String>> {
         self.store(handle).await?.lock(owner).await
     }
 
-    async fn store_unlock(&self, handle: StateHandle<'_>, lock: &str) -> ProviderResult<()> {
+    async fn state_unlock(&self, handle: StateHandle<'_>, lock: &str) -> ProviderResult<()> {
         self.store(handle).await?.unlock(lock).await
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nixops4_core::diagnostic::{Diagnosed, Diagnostics};
 use nixops4_core::provider::{Failure, ProviderError, ProviderResult, StateHandle};
+use nixops4_proto::state::LockOwner;
 use nixops4_proto::tfplugin::v6;
 
 use super::managed::TfInstance;
@@ -122,11 +123,11 @@ impl TfInstance {
 
 impl Store {
     /// Locks the state; gives the id of the lock, if the store has locks.
-    pub(super) async fn lock(&self, owner: &str) -> ProviderResult<Option<String>> {
+    pub(super) async fn lock(&self, owner: &LockOwner) -> ProviderResult<Option<String>> {
         let request = v6::lock_state::Request {
             type_name: self.type_name.clone(),
             state_id: STATE_ID.to_owned(),
-            operation: owner.to_owned(),
+            operation: owner.to_string(),
         };
         let answer = self.session.client().await?.lock_state(request).await;
         let answer = answer.map_err(|error| Failure::Provider(error.into()))?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use nixops4_proto::native::{
     Import, Object, OptionalOperation, Plan, Read, ReadData, ResourceTypeSpec,
-    StateEvent as WireEvent, StateRead, Upgrade, v0,
+    StateEvent as WireEvent, StateLock, StateRead, StateUnlock, Upgrade, v0,
 };
+use nixops4_proto::state::LockOwner;
 use serde_json::Value as Json;
 
 use super::apply::{forgets, v0_resource};
@@ -16,12 +17,13 @@ use super::link::Link;
 use super::planning::{interpret, is_fresh, plan_data, rules};
 use super::v0::{ConnectionV0, stray_warnings};
 use super::{NativeProvider, Spec};
+use crate::MemberPath;
 use crate::diagnostic::{Diagnosed, Diagnostic, Diagnostics};
 use crate::provider::default_plan::{self, effective_inputs};
 use crate::provider::{
     Action, ApplyRequest, ApplyResponse, ConfiguredProvider, Failure, Identifier, ImportRequest,
     Mode, PlanRequest, PlannedChange, ProviderError, ProviderResult, ReadDataRequest,
-    ResourceState, StateEvent, StateHandle,
+    ResourceState, StateEvent, StateHandle, no_locks,
 };
 use crate::value::Value;
 
@@ -385,6 +387,61 @@ impl ConfiguredProvider for ConfiguredNative {
                         .into()),
                 }
             }
+        }
+    }
+
+    async fn state_lock(
+        &self,
+        handle: StateHandle<'_>,
+        owner: &LockOwner,
+    ) -> ProviderResult<Option<String>> {
+        let Target::V1(connection, spec) = self.target(handle.type_name, &[handle.inputs]).await?
+        else {
+            return Ok(None.into());
+        };
+        if !spec.can(OptionalOperation::StateLock) {
+            return Ok(None.into());
+        }
+        let lock = StateLock {
+            type_name: handle.type_name.to_owned(),
+            inputs: object_json(handle.inputs),
+            outputs: object_json(handle.outputs),
+            owner: owner.clone(),
+            members: vec![MemberPath::root()],
+        };
+        let Diagnosed { value, warnings } = self.provider.call(&connection, &lock).await?;
+        match value.held_by {
+            None => Ok(Diagnosed {
+                value: value.lock,
+                warnings,
+            }),
+            Some(holder) => {
+                let (since, lock) = (&holder.since, value.lock.unwrap_or_default());
+                let mut text = format!("it is locked since {since} by {holder}");
+                if !lock.is_empty() {
+                    text.push_str(&format!(" (the lock is {lock})"));
+                }
+                Err(Diagnostic::error(text).into())
+            }
+        }
+    }
+
+    async fn state_unlock(&self, handle: StateHandle<'_>, lock: &str) -> ProviderResult<()> {
+        match self.target(handle.type_name, &[handle.inputs]).await? {
+            Target::V1(connection, spec) if spec.can(OptionalOperation::StateLock) => {
+                let unlock = StateUnlock {
+                    type_name: handle.type_name.to_owned(),
+                    inputs: object_json(handle.inputs),
+                    outputs: object_json(handle.outputs),
+                    lock: lock.to_owned(),
+                };
+                let Diagnosed { warnings, .. } = self.provider.call(&connection, &unlock).await?;
+                Ok(Diagnosed {
+                    value: (),
+                    warnings,
+                })
+            }
+            _ => Err(no_locks(handle.type_name).into()),
         }
     }
 

@@ -44,7 +44,8 @@ impl StateChannel for Keeper {
 }
 
 async fn open(keeper: &Arc<Keeper>) -> ChannelStore {
-    let store = ChannelStore::open("state".into(), new_run(), keeper.clone(), Some("a test"));
+    let owner = LockOwner::default();
+    let store = ChannelStore::open("state".into(), new_run(), keeper.clone(), Some(&owner));
     store.await.expect("opens")
 }
 

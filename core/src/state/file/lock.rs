@@ -56,7 +56,7 @@ impl Lock {
             if before.as_ref().is_some_and(is_alive) {
                 return Err(locked(path, before));
             }
-            write(&mut file, &owner(run, command))
+            write(&mut file, &lock_owner(run, command))
                 .map_err(|error| io_error("write to", &path, error))?;
             return Ok((
                 Self {
@@ -124,8 +124,8 @@ fn write(file: &mut File, owner: &LockOwner) -> std::io::Result<()> {
     file.write_all(b"\n")
 }
 
-/// What this process writes into a lock.
-fn owner(run: &Run, command: &str) -> LockOwner {
+/// Who this process is for others, who find a state locked by it.
+pub fn lock_owner(run: &Run, command: &str) -> LockOwner {
     let process = process(run.pid);
     LockOwner {
         run: run.clone(),

@@ -29,6 +29,7 @@ use tokio::sync::oneshot;
 
 use self::compact::Draft;
 use self::lock::Lock;
+pub use self::lock::lock_owner;
 use self::log::{LogFile, Opener, Tail, opener};
 use self::writer::{Answer, Job, Published, Writer};
 use super::ledger::{Change, Ledger};

@@ -1,8 +1,9 @@
 //! The adapter as a native provider program.
 
 use nixops4_proto::native::{
-    Configure, Create, DataRead, Delete, Describe, Hello, Import, Method, Object, Plan, PlanAction,
-    Read, ReadData, Reply, ReplyBody, Request, State, Update, Validate,
+    Configure, Create, DataRead, Delete, Describe, Hello, Import, Method, Object,
+    OptionalOperation, Plan, PlanAction, Read, ReadData, Reply, ReplyBody, Request, State,
+    StateEvent, StateLock, StateRead, StateUnlock, Update, Validate,
 };
 use nixops4_proto::tree::Tree;
 use nixops4_tfproto::native::{Ended, serve};
@@ -294,4 +295,90 @@ async fn what_is_no_request_ends_it() {
         caller.program.await,
         Ok(Err(Ended::NotARequest(_)))
     ));
+}
+
+/// An event of somebody who knows no locks.
+fn state_event(patch: Json) -> StateEvent {
+    StateEvent {
+        type_name: "fake_store".to_owned(),
+        inputs: json!({ "prefix": "p" }),
+        event: "note".to_owned(),
+        nixops_version: "1".to_owned(),
+        patch,
+        ..StateEvent::default()
+    }
+}
+
+#[tokio::test]
+async fn a_state_store_is_a_state_handler() {
+    let mut caller = Caller::configured(json!({})).await;
+    let types = vec!["fake_store".to_owned()];
+    let described = caller.ask(Describe { types }).await;
+    let spec = &described.resource_types["fake_store"];
+    assert!(spec.handles_state() && spec.can(OptionalOperation::StateLock));
+
+    let read = || StateRead {
+        type_name: "fake_store".to_owned(),
+        inputs: json!({ "prefix": "p" }),
+        ..StateRead::default()
+    };
+    assert_eq!(caller.ask(read()).await.state, Json::Null);
+    let document = json!({ "_type": "nixopsState", "version": 1, "resources": {},
+        "deployments": {}, "intents": {} });
+    let first = json!([{ "op": "add", "path": "", "value": document }]);
+    caller.ask(state_event(first)).await;
+    let resource = json!({ "type": "exec", "inputs": {}, "outputs": {} });
+    let second = json!([{ "op": "add", "path": "/resources/a", "value": resource }]);
+    caller.ask(state_event(second.clone())).await;
+    assert_eq!(caller.ask(read()).await.state["resources"]["a"], resource);
+    // Each event had the lock, and gave it up.
+    assert_eq!(caller.fake.count("LockState"), 2);
+    assert_eq!(caller.fake.count("UnlockState"), 2);
+
+    let bad = json!([{ "op": "add", "path": "/nowhere/a", "value": 1 }]);
+    let refused = caller.try_ask(state_event(bad)).await;
+    let refused = refused.expect_err("it cannot follow");
+    assert!(
+        refused["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{refused}"
+    );
+    assert_eq!(caller.fake.count("UnlockState"), 3);
+    let refused = caller.try_ask(state_event(json!({}))).await;
+    let message = refused.expect_err("it is no patch")["message"].to_string();
+    assert!(message.contains("no JSON Patch"), "{message}");
+    assert_eq!(caller.ask(read()).await.state["resources"]["a"], resource);
+}
+
+#[tokio::test]
+async fn with_a_lock_it_is_read_once() {
+    let mut caller = Caller::configured(json!({})).await;
+    let lock = || StateLock {
+        type_name: "fake_store".to_owned(),
+        inputs: json!({ "prefix": "p" }),
+        ..StateLock::default()
+    };
+    let lock_id = caller.ask(lock()).await.lock.expect("a lock");
+    let refused = caller.try_ask(lock()).await.expect_err("it is locked");
+    assert!(refused.to_string().contains(&lock_id), "{refused}");
+    let document = json!({ "_type": "nixopsState", "version": 1, "resources": {},
+        "deployments": {}, "intents": {} });
+    let first = json!([{ "op": "add", "path": "", "value": document }]);
+    caller.ask(state_event(first)).await;
+    for name in ["a", "b", "c"] {
+        let path = format!("/resources/{name}");
+        let resource = json!({ "type": "exec", "inputs": {}, "outputs": {} });
+        let patch = json!([{ "op": "add", "path": path, "value": resource }]);
+        caller.ask(state_event(patch)).await;
+    }
+    assert_eq!(caller.fake.count("ReadStateBytes"), 1);
+    let unlock = || StateUnlock {
+        type_name: "fake_store".to_owned(),
+        inputs: json!({ "prefix": "p" }),
+        lock: lock_id.clone(),
+        ..StateUnlock::default()
+    };
+    caller.ask(unlock()).await;
+    caller.try_ask(unlock()).await.expect_err("nobody has it");
 }

@@ -149,6 +149,8 @@ fn answer(script: &Script, method: &str, params: &Json) -> Result<Json, Json> {
             let key = params["inputs"]["key"].as_str().unwrap_or_default();
             json!({ "outputs": { "value": format!("value of {key}") } })
         }
+        "stateLock" => lock(&params["owner"])?,
+        "stateUnlock" => unlock(&params["lock"])?,
         "callFunction" => call(&params["name"], &params["arguments"])?,
         other => return Err(json!({ "message": format!("there is no method {other}") })),
     })
@@ -163,6 +165,28 @@ fn call(name: &Json, arguments: &Json) -> Result<Json, Json> {
         Some("shout") => Ok(json!({ "value": text(0).to_uppercase() })),
         Some("first") => Ok(json!({ "value": arguments[0] })),
         _ => Err(json!({ "message": "there is no such function" })),
+    }
+}
+
+/// The one lock of the one keeper, with who has it.
+const LOCK: (&str, &str) = ("keeper-lock", "lock.json");
+
+fn lock(owner: &Json) -> Result<Json, Json> {
+    let (lock, file) = LOCK;
+    if let Ok(held) = fs::read_to_string(file) {
+        let holder: Json = serde_json::from_str(&held).unwrap_or_default();
+        return Ok(json!({ "lock": lock, "heldBy": holder }));
+    }
+    let written = fs::write(file, owner.to_string());
+    written.map_err(|error| json!({ "message": error.to_string() }))?;
+    Ok(json!({ "lock": lock }))
+}
+
+fn unlock(asked: &Json) -> Result<Json, Json> {
+    let (lock, file) = LOCK;
+    match asked == lock && fs::remove_file(file).is_ok() {
+        true => Ok(json!({})),
+        false => Err(json!({ "message": format!("nobody has the lock {asked}") })),
     }
 }
 
@@ -188,6 +212,8 @@ fn describe(script: &Script) -> Json {
                 "copy": { "derivedFrom": ["note", "secret"] },
             },
             "operations": operations,
+        }, "keeper": {
+            "operations": ["stateRead", "stateEvent", "stateLock"],
         } },
         "dataSources": { "lookup": {
             "inputs": { "key": { "type": "string", "required": true } },

@@ -29,7 +29,7 @@ fn leave_lock(state: &Path, owner: &LockOwner) {
 
 fn owned_by(pid: u32) -> LockOwner {
     let run = Run { pid, ..new_run() };
-    owner(&run, "nixops4 apply")
+    lock_owner(&run, "nixops4 apply")
 }
 
 fn refused_for(state: &Path) -> Option<LockOwner> {
