@@ -18,9 +18,12 @@ use tokio::sync::Mutex;
 use super::convert::{self, Refusal};
 use super::serve::{Answered, Problem};
 
-/// The states that were asked for, by type and inputs.
+/// The states that were asked for.
 #[derive(Default)]
-pub(super) struct States(SyncMutex<HashMap<(String, String), Arc<Mutex<State>>>>);
+pub(super) struct States(SyncMutex<ByStore>);
+
+/// By type and inputs.
+type ByStore = HashMap<(String, String), Arc<Mutex<State>>>;
 
 /// The state in one store. Whoever uses it has it alone: events follow one another.
 struct State {
