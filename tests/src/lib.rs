@@ -181,13 +181,7 @@ impl Sandbox {
     /// With everything it printed, where it did not.
     pub fn ok(&self, args: &[&str]) -> Ran {
         let ran = self.run(args);
-        assert_eq!(
-            ran.code,
-            Some(0),
-            "nixops4 {args:?}\n{}\n{}",
-            ran.stdout,
-            ran.stderr
-        );
+        assert_eq!(ran.code, Some(0), "nixops4 {args:?}\n{}", ran.told());
         ran
     }
 
@@ -197,13 +191,7 @@ impl Sandbox {
     /// With everything it printed, where it exited otherwise.
     pub fn fails(&self, args: &[&str]) -> String {
         let ran = self.run(args);
-        assert_eq!(
-            ran.code,
-            Some(1),
-            "nixops4 {args:?}\n{}\n{}",
-            ran.stdout,
-            ran.stderr
-        );
+        assert_eq!(ran.code, Some(1), "nixops4 {args:?}\n{}", ran.told());
         ran.stderr
     }
 
@@ -229,6 +217,18 @@ pub struct Ran {
     pub stdout: String,
     /// What it printed on standard error.
     pub stderr: String,
+}
+
+impl Ran {
+    /// Both for people who look for why a test failed: complaints first, and of the rest the end,
+    /// so that no long plan is in the way.
+    fn told(&self) -> String {
+        const SHOWN: usize = 2000;
+        let start = self.stdout.len().saturating_sub(SHOWN);
+        let start = self.stdout.ceil_char_boundary(start);
+        let gap = if start == 0 { "" } else { "[…]" };
+        format!("{}\n{gap}{}", self.stderr, &self.stdout[start..])
+    }
 }
 
 /// Says that the running test is skipped, and why: past the test harness, which keeps to itself what
