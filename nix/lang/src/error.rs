@@ -240,8 +240,15 @@ impl EvalError {
 
     /// Adds a frame around those there are.
     pub fn frame(mut self, span: Span, doing: Doing) -> EvalError {
+        self.add_frame(span, doing);
+        self
+    }
+
+    /// As [`Self::frame`], in place.
+    #[cold]
+    pub(crate) fn add_frame(&mut self, span: Span, doing: Doing) {
         if self.is_suspended() {
-            return self;
+            return;
         }
         let frame = Frame { span, doing };
         self.0.depth = self.0.depth.saturating_add(1);
@@ -256,7 +263,6 @@ impl EvalError {
             }
             self.0.outer.push_back(frame);
         }
-        self
     }
 
     /// What sort of error.

@@ -116,8 +116,11 @@ pub(crate) unsafe fn shrink(memory: NonNull<u8>, old: Layout, new: Layout) -> No
 impl Pool {
     /// A new block from the chunk. What is left when a chunk is too short is lost: less than one
     /// block.
+    ///
+    /// Does not unwind, as the ABI tells the compiler: callers would have to keep what they are about
+    /// to move to the block at an address until this returns, for cleaning up, and copy it from there.
     #[cold]
-    fn carve(&self, size: usize) -> NonNull<u8> {
+    extern "C" fn carve(&self, size: usize) -> NonNull<u8> {
         if self.rest_len.get() < size {
             self.take_chunk();
         }

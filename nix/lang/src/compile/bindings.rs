@@ -11,7 +11,7 @@ use super::{
 use crate::{
     symbol::known,
     syntax::ast::{self, Bindings, Id},
-    value::{Attrs, Value},
+    value::{Attrs, Hint, Value},
 };
 
 impl Compiler<'_> {
@@ -79,7 +79,7 @@ impl Compiler<'_> {
             span: field.span,
             code: Node::NO_CODE,
         };
-        let path = Box::new([Name::Static(field.name, field.span)]);
+        let path = Box::new([Name::Static(field.name, field.span, Hint::default())]);
         let expr = Expr::Select(leak(Select {
             base,
             path,

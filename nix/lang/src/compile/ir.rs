@@ -6,7 +6,7 @@
 use crate::{
     position::{Pos, Span},
     symbol::Symbol,
-    value::Value,
+    value::{Hint, Value},
 };
 
 pub(crate) use crate::syntax::ast::BinaryOp;
@@ -80,7 +80,7 @@ pub(crate) struct FromWith {
 
 /// One step of an attribute path.
 pub(crate) enum Name {
-    Static(Symbol, Span),
+    Static(Symbol, Span, Hint),
     Dynamic(Node),
 }
 

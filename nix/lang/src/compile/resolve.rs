@@ -15,7 +15,7 @@ use crate::{
     suggest::did_you_mean,
     symbol::{Symbol, Symbols, known},
     syntax::ast::{self, BinaryOp, Id, Kind, Param, Part, Tree},
-    value::{Str, Value},
+    value::{Hint, Str, Value},
 };
 
 /// What resolving needs of the evaluator.
@@ -291,7 +291,7 @@ impl Compiler<'_> {
     fn names(&mut self, path: &[ast::Name]) -> Resolved<Box<[Name]>> {
         path.iter()
             .map(|name| match *name {
-                ast::Name::Static(name, span) => Ok(Name::Static(name, span)),
+                ast::Name::Static(name, span) => Ok(Name::Static(name, span, Hint::default())),
                 ast::Name::Dynamic(id, _) => Ok(Name::Dynamic(self.now(id)?)),
             })
             .collect()

@@ -18,7 +18,7 @@ use crate::{
 impl Evaluator {
     fn name(&mut self, name: &'static Name, env: &Env) -> Eval<(Symbol, Span)> {
         match name {
-            Name::Static(symbol, span) => Ok((*symbol, *span)),
+            Name::Static(symbol, span, _) => Ok((*symbol, *span)),
             Name::Dynamic(node) => Ok((self.dynamic_name(node, env)?, node.span)),
         }
     }
@@ -78,15 +78,19 @@ impl Evaluator {
             }
         };
         let last = select.path.len() - 1;
-        for (index, name) in select.path.iter().enumerate() {
-            let (name, span) = self.name(name, env)?;
+        for (index, step) in select.path.iter().enumerate() {
+            let (name, span) = self.name(step, env)?;
             let Value::Attrs(attrs) = value else {
                 if select.default.is_some() {
                     return Ok(None);
                 }
                 return Err(self.expected("a set", value).at(select.base.span));
             };
-            let found = match attrs.get(name) {
+            let found = match step {
+                Name::Static(_, _, hint) => attrs.get_near(name, hint),
+                Name::Dynamic(_) => attrs.get(name),
+            };
+            let found = match found {
                 Some(attr) => self.force(&attr.value).map_err(|error| (error, attr.pos)),
                 None => match self.fallback_attr(attrs, name) {
                     Some(value) => self.force(&value).map_err(|error| (error, Pos::NONE)),

@@ -83,13 +83,13 @@ fn on_ints(op: BinaryOp, a: i64, b: i64) -> Option<Value> {
 /// Not so a function: two thunks of one function are different to `==`, one function is not.
 #[inline]
 fn cheap_select(select: &'static Select, env: &Env) -> Option<Value> {
-    let [Name::Static(name, _)] = &*select.path else {
+    let [Name::Static(name, _, hint)] = &*select.path else {
         return None;
     };
     let Value::Attrs(attrs) = at_hand(&select.base, env)? else {
         return None;
     };
-    let value = keep(&attrs.get(*name)?.value);
+    let value = keep(&attrs.get_near(*name, hint)?.value);
     (!value.is_function()).then_some(value)
 }
 
@@ -148,13 +148,17 @@ impl Evaluator {
     fn eval_deep(&mut self, node: &'static Node, env: &Env) -> Eval {
         let mut called = None;
         let calls = self.calls;
-        let outcome = self.eval_loop(node, env, &mut called);
-        let Some((span, name)) = called else {
-            return outcome;
-        };
-        self.calls = calls;
-        self.leave();
-        outcome.map_err(|error| error.frame(span, Doing::Call(name)))
+        let mut outcome = self.eval_loop(node, env, &mut called);
+        if let Some((span, name)) = called {
+            self.calls = calls;
+            self.leave();
+            if let Err(error) = &mut outcome {
+                error.add_frame(span, Doing::Call(name));
+            }
+        }
+        // Where it was made, for it is returned on one way only: a copy of what has just been written
+        // in parts would wait for the parts.
+        outcome
     }
 
     fn eval_loop(

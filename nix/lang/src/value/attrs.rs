@@ -1,6 +1,9 @@
 //! Attribute sets.
 
-use std::{cell::RefCell, ops::Deref};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Deref,
+};
 
 use super::Value;
 use crate::{
@@ -32,6 +35,11 @@ pub struct Fallback {
 /// An immutable attribute set, sorted by symbol.
 #[derive(Clone)]
 pub struct Attrs(pub(crate) Slice<Option<Ref<Fallback>>, Attr>);
+
+/// Where code found an attribute when it last looked. The sets that one place sees are mostly of one
+/// shape, or the same set.
+#[derive(Default)]
+pub(crate) struct Hint(Cell<u32>);
 
 /// Up to this size a scan finds a name faster than a binary search does.
 const SCAN_LIMIT: usize = 8;
@@ -66,6 +74,22 @@ impl Attrs {
             .binary_search_by_key(&name, |attr| attr.name)
             .ok()
             .map(|index| &items[index])
+    }
+
+    /// As [`Self::get`], by a place in code that remembers where it found the name.
+    #[inline]
+    pub(crate) fn get_near(&self, name: Symbol, hint: &Hint) -> Option<&Attr> {
+        match self.0.get(hint.0.get() as usize) {
+            Some(attr) if attr.name == name => Some(attr),
+            _ => self.get_anew(name, hint),
+        }
+    }
+
+    fn get_anew(&self, name: Symbol, hint: &Hint) -> Option<&Attr> {
+        let attr = self.get(name)?;
+        let offset = self.0.element_offset(attr).unwrap_or_default();
+        hint.0.set(u32::try_from(offset).unwrap_or_default());
+        Some(attr)
     }
 
     /// Whether names that are not listed may be selected too.

@@ -6,6 +6,7 @@ mod thunk;
 
 use std::{fmt, ops::Deref};
 
+pub(crate) use attrs::Hint;
 pub use attrs::{Attr, Attrs, Fallback};
 pub use string::{Context, ContextElement, Str};
 pub use thunk::Thunk;
