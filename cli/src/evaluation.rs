@@ -7,6 +7,7 @@ use nixops4_proto::evaluator::{Configure, SearchEntry};
 
 use crate::args::{EvaluationArgs, EvaluatorChoice};
 use crate::command_error::CommandError;
+use crate::ui::print::errln;
 
 /// Reads what was typed; relative paths are relative to the current directory.
 pub fn settings(args: &EvaluationArgs) -> Result<Configure, CommandError> {
@@ -63,7 +64,7 @@ fn set(settings: &mut Configure, name: &str, value: &str) -> Result<(), CommandE
             settings.max_depth = Some(depth);
         }
         // Nix warns and goes on as well.
-        _ => anstream::eprintln!("warning: unknown setting '{name}'"),
+        _ => errln!("warning: unknown setting '{name}'"),
     }
     Ok(())
 }

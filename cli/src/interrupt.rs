@@ -5,6 +5,7 @@
 
 use crate::command_error::CommandError;
 use crate::exit::Exit;
+use crate::ui::print::errln;
 
 /// That the user pressed Ctrl-C.
 pub fn interrupted() -> CommandError {
@@ -36,7 +37,7 @@ pub async fn finished<T>(
         result = &mut work => return result.map(|done| (done, false)),
         _ = tokio::signal::ctrl_c() => {}
     }
-    anstream::eprintln!("Interrupted: waiting for what has begun (again to end it)");
+    errln!("Interrupted: waiting for what has begun (again to end it)");
     let done = droppable(work).await?;
     Ok((done, true))
 }

@@ -11,6 +11,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::ui::print::{err, errln};
 use nixops4_core::state::timestamp;
 use serde_json::{Map, Value as Json};
 use tracing::field::{Field, Visit};
@@ -49,7 +50,7 @@ pub fn start(verbose: u8) {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let wish = Wish::new(verbose, variable);
     for complaint in &wish.complaints {
-        anstream::eprintln!("{complaint}");
+        errln!("{complaint}");
     }
     if wish.core == LevelFilter::OFF && wish.provider == LevelFilter::OFF {
         return;
@@ -59,7 +60,7 @@ pub fn start(verbose: u8) {
         opened
             .inspect_err(|error| {
                 let path = path.display();
-                anstream::eprintln!("the log cannot be written to {path}: {error}");
+                errln!("the log cannot be written to {path}: {error}");
             })
             .ok()
     });
@@ -154,7 +155,7 @@ impl Subscriber for Log {
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 let _ = file.write_all(line.as_bytes());
             }
-            None => anstream::eprint!("{line}"),
+            None => err!("{line}"),
         }
     }
 

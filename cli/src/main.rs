@@ -21,6 +21,7 @@ mod view;
 
 use std::process::ExitCode;
 
+use crate::ui::print::err;
 use args::ColorChoice;
 use clap::Parser;
 use command_error::CommandError;
@@ -52,12 +53,23 @@ fn main() -> ExitCode {
         ColorChoice::Never => anstream::ColorChoice::Never.write_global(),
     }
     log::start(cli.verbose);
-    match run(cli) {
-        Ok(exit) => exit.into(),
-        Err(error) => {
-            anstream::eprint!("{}", ui::diagnostics::render_all(&error.diagnostics));
-            error.exit.into()
-        }
+    let exit = run(cli).unwrap_or_else(|error| {
+        err!("{}", ui::diagnostics::render_all(&error.diagnostics));
+        error.exit
+    });
+    finish(exit).into()
+}
+
+/// How a command ended, if all that it had to say could be said.
+fn finish(exit: Exit) -> Exit {
+    let Some(lost) = ui::print::finish() else {
+        return exit;
+    };
+    let error = CommandError::user(lost);
+    err!("{}", ui::diagnostics::render_all(&error.diagnostics));
+    match exit {
+        Exit::Interrupted => exit,
+        _ => Exit::Failed,
     }
 }
 

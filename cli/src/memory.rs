@@ -8,6 +8,7 @@ use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::tools::{Providers, States};
+use crate::ui::print::{err, errln};
 use crate::{root, session, ui};
 
 /// The states of a deployment.
@@ -29,10 +30,10 @@ impl Memory {
             Ok((evaluator, _)) => evaluator,
             Err(error) if error.exit == Exit::Interrupted => return Err(error),
             Err(error) => {
-                anstream::eprint!("{}", ui::diagnostics::render_all(&error.diagnostics));
-                anstream::eprintln!("Only the default state is looked at.");
+                err!("{}", ui::diagnostics::render_all(&error.diagnostics));
+                errln!("Only the default state is looked at.");
                 let opened = factory.open_default(access).await?;
-                anstream::eprint!("{}", ui::diagnostics::render_all(&opened.warnings));
+                err!("{}", ui::diagnostics::render_all(&opened.warnings));
                 let store = opened.value;
                 return Ok(Self {
                     states: vec![Remembered {
@@ -43,7 +44,7 @@ impl Memory {
             }
         };
         let opened = remembered(&*evaluator, &providers, &factory, access).await?;
-        anstream::eprint!("{}", ui::diagnostics::render_all(&opened.warnings));
+        err!("{}", ui::diagnostics::render_all(&opened.warnings));
         Ok(Self {
             states: opened.value,
         })

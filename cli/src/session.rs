@@ -17,6 +17,7 @@ use crate::interrupt::interrupted;
 use crate::programs::Program;
 use crate::root::{self, Root};
 use crate::tools::Providers;
+use crate::ui::print::errln;
 
 /// The current directory.
 pub fn current_dir() -> Result<PathBuf, CommandError> {
@@ -75,7 +76,7 @@ pub async fn evaluator(
             .get()
             .map(|(_, args)| args.clone())
             .unwrap_or_default(),
-        traces: Traces::to(|text| anstream::eprintln!("{text}")),
+        traces: Traces::to(|text| errln!("{text}")),
     };
     let functions = Arc::new(ProviderFunctions::new(providers));
     let evaluator = EvaluatorProcess::start(&program, Some(functions)).await?;

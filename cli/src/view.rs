@@ -8,6 +8,7 @@ use nixops4_proto::events::{
     Event, EventLine, FailedResult, Found, Operation, RunSummary, SkipReason, StepRef,
 };
 
+use crate::ui::print::{errln, outln};
 use crate::ui::progress::{Progress, finished};
 use crate::ui::style::{BOLD, CREATE, DELETE, DIM, ERROR, READ, UPDATE, WARNING, paint};
 
@@ -33,7 +34,7 @@ impl View {
     pub fn event(&mut self, event: Event) {
         if self.json {
             if let Ok(line) = serde_json::to_string(&EventLine::from(event)) {
-                anstream::println!("{line}");
+                outln!("{line}");
             }
             return;
         }
@@ -103,7 +104,7 @@ impl View {
                 self.progress.clear();
                 let line = summary_line(&summary);
                 if !line.is_empty() {
-                    anstream::eprintln!("\n{}", paint(BOLD, line));
+                    errln!("\n{}", paint(BOLD, line));
                 }
             }
             // Plans and diagnostics are shown whole, by whoever gets them.

@@ -25,6 +25,7 @@ mod main_job;
 mod moved;
 mod native_faults;
 mod operations;
+mod output_unwritable;
 mod plugin_faults;
 mod progress;
 mod provider_config;

@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::plan_file;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+use crate::ui::print::{err, out, outln};
 use crate::ui::question::{ask, may_ask};
 
 #[derive(Args, Debug)]
@@ -129,7 +130,7 @@ pub(super) async fn carry_out(
     let interrupted = run.is_interrupted();
     let report = run.close(applied).await?;
     if !approval.json {
-        anstream::eprint!("{}", ui::diagnostics::render_all(&report.diagnostics));
+        err!("{}", ui::diagnostics::render_all(&report.diagnostics));
     }
     Ok(exit(&report, interrupted))
 }
@@ -162,7 +163,7 @@ impl Approval {
     /// A plan without changes is not asked about, but it may have something to say.
     fn show_if_not_asked(&self, plan: &Plan) {
         if plan.changes.is_empty() && !self.json {
-            anstream::print!("{}", ui::plan::render(plan));
+            out!("{}", ui::plan::render(plan));
         }
     }
 }
@@ -172,7 +173,7 @@ impl Approve for Approval {
     async fn approve(&mut self, plan: &Plan) -> bool {
         if !self.json {
             show(plan);
-            anstream::println!();
+            outln!("");
         }
         if self.yes {
             return true;

@@ -8,6 +8,7 @@ use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+use crate::ui::print::{err, outln};
 
 #[derive(Args, Debug)]
 pub struct CheckArgs {
@@ -50,13 +51,13 @@ pub async fn run(args: CheckArgs, show_trace: bool) -> Result<Exit, CommandError
     let planned = run.drive(async |engine| engine.plan().await).await;
     let plan = run.close(planned).await?;
     if !json {
-        anstream::eprint!("{}", ui::diagnostics::render_all(&plan.diagnostics));
+        err!("{}", ui::diagnostics::render_all(&plan.diagnostics));
         let good = plan.changes.len() + plan.unchanged;
         let later = match plan.deferred.len() {
             0 => String::new(),
             count => format!(", {count} can be checked only once what they need exists"),
         };
-        anstream::println!("{good} resources are valid{later}");
+        outln!("{good} resources are valid{later}");
     }
     Ok(if plan.has_errors() {
         Exit::Failed

@@ -11,6 +11,7 @@ use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+use crate::ui::print::{err, outln};
 
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("object").required(true))]
@@ -96,7 +97,7 @@ async fn generate(
         .drive(async |engine| engine.describe_object(&member, &object).await)
         .await;
     let described = run.close(described).await?;
-    anstream::eprint!("{}", ui::diagnostics::render_all(&described.warnings));
-    anstream::println!("inputs = {};", ui::nix::expression(&described.value, 0));
+    err!("{}", ui::diagnostics::render_all(&described.warnings));
+    outln!("inputs = {};", ui::nix::expression(&described.value, 0));
     Ok(Exit::Done)
 }

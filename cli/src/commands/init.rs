@@ -9,6 +9,7 @@ use clap::Args;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::root::ROOT_FILE;
+use crate::ui::print::outln;
 
 #[derive(Args, Debug)]
 pub struct InitArgs {
@@ -30,8 +31,8 @@ pub fn run(args: &InitArgs) -> Result<Exit, CommandError> {
         )),
         _ => CommandError::user(format!("{} cannot be written: {error}", path.display())),
     })?;
-    anstream::println!("Wrote {}", path.display());
-    anstream::println!("Next: `nixops4 plan` shows what it would do, `nixops4 apply` does it.");
+    outln!("Wrote {}", path.display());
+    outln!("Next: `nixops4 plan` shows what it would do, `nixops4 apply` does it.");
     Ok(Exit::Done)
 }
 

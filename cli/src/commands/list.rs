@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
 use crate::ui::nix::{attribute, expression};
+use crate::ui::print::{err, out, outln};
 use crate::ui::style::{DIM, paint};
 use crate::ui::value::to_json;
 
@@ -58,7 +59,7 @@ pub async fn run(args: SearchArgs, show_trace: bool) -> Result<Exit, CommandErro
     let mut run = Run::start(options).await?;
     let searched = search(&mut run, &args, &inputs).await;
     let warnings = run.close(searched).await?;
-    anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));
+    err!("{}", ui::diagnostics::render_all(&warnings));
     Ok(Exit::Done)
 }
 
@@ -76,10 +77,10 @@ async fn search(
     let mut names = HashSet::new();
     let mut found = |listed: Listed| {
         match args.json {
-            true => anstream::println!("{}", line(&listed)),
+            true => outln!("{}", line(&listed)),
             false => {
                 let name = unique(&mut names, &listed.name, &args.type_name);
-                anstream::print!("{}", snippet(&name, args, &listed));
+                out!("{}", snippet(&name, args, &listed));
             }
         }
         true

@@ -11,6 +11,7 @@ use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::session;
+use crate::ui::print::outln;
 
 #[derive(Debug, Subcommand)]
 pub enum MembersCommand {
@@ -45,7 +46,7 @@ async fn list(path: MemberPath, root: RootArgs, show_trace: bool) -> Result<Exit
             && component.path == path
         {
             for name in names(component)? {
-                anstream::println!("{name}");
+                outln!("{name}");
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+use crate::ui::print::{err, out, outln};
 use crate::ui::question::{ask, may_ask};
 
 #[derive(Args, Debug)]
@@ -64,7 +65,7 @@ async fn carry_out(
         .drive(async |engine| engine.operations(&root).await)
         .await?;
     if !json {
-        anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));
+        err!("{}", ui::diagnostics::render_all(&warnings));
     }
     let head = match choose(&heads, words)? {
         Chosen::One(head) => head,
@@ -78,15 +79,15 @@ async fn carry_out(
         .drive(async |engine| engine.plan_operation(&head.member, &head.name).await)
         .await?;
     if !json {
-        anstream::print!("{}", ui::operation::render(&plan));
-        anstream::eprint!("{}", ui::diagnostics::render_all(&plan.warnings));
+        out!("{}", ui::operation::render(&plan));
+        err!("{}", ui::diagnostics::render_all(&plan.warnings));
     }
     if !yes && !ask("Run this?").await? {
         return Ok(Exit::Failed);
     }
     let report = invoke(run, &plan).await?;
     if !json {
-        anstream::eprint!("{}", ui::diagnostics::render_all(&report.diagnostics));
+        err!("{}", ui::diagnostics::render_all(&report.diagnostics));
     }
     Ok(
         match (report.interrupted || run.is_interrupted(), report.failed) {
@@ -175,16 +176,16 @@ fn list(heads: &[OperationHead], json: bool) {
     if json {
         for head in heads {
             if let Ok(line) = serde_json::to_string(head) {
-                anstream::println!("{line}");
+                outln!("{line}");
             }
         }
         return;
     }
     if heads.is_empty() {
-        anstream::println!("No component offers an operation.");
+        outln!("No component offers an operation.");
         return;
     }
-    anstream::print!("{}", ui::operation::render_list(heads));
+    out!("{}", ui::operation::render_list(heads));
 }
 
 #[cfg(test)]

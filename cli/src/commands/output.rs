@@ -10,6 +10,7 @@ use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::Memory;
+use crate::ui::print::outln;
 use crate::ui::style::{BOLD, paint};
 use crate::ui::value::{print_json, scalar_or_secret, to_json};
 
@@ -117,11 +118,11 @@ fn value_at(outputs: &Value, names: &[String]) -> Option<Value> {
 }
 
 fn print_member(path: &MemberPath, outputs: &Value, show_sensitive: bool) {
-    anstream::println!("{}", paint(BOLD, path));
+    outln!("{}", paint(BOLD, path));
     outputs.visit(&mut |leaf, value, _, mut marks| {
         if !value.is_null() && !leaf.0.is_empty() {
             marks.sensitive &= !show_sensitive;
-            anstream::println!("    {leaf}  {}", scalar_or_secret(value, marks));
+            outln!("    {leaf}  {}", scalar_or_secret(value, marks));
         }
     });
 }
@@ -129,8 +130,8 @@ fn print_member(path: &MemberPath, outputs: &Value, show_sensitive: bool) {
 /// A string as it is, so that scripts can use it; everything else as JSON.
 fn print_value(value: &Value, show_sensitive: bool) {
     match value.as_str() {
-        Some(text) if !value.marks.sensitive || show_sensitive => anstream::println!("{text}"),
-        Some(_) => anstream::println!("(sensitive)"),
+        Some(text) if !value.marks.sensitive || show_sensitive => outln!("{text}"),
+        Some(_) => outln!("(sensitive)"),
         None => print_json(&to_json(value, show_sensitive)),
     }
 }

@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::plan_file;
 use crate::run::{Options, Run, StateAccess};
 use crate::ui;
+use crate::ui::print::{err, out, outln};
 
 #[derive(Args, Debug)]
 pub struct PlanArgs {
@@ -65,7 +66,7 @@ pub async fn run(args: PlanArgs, show_trace: bool) -> Result<Exit, CommandError>
     {
         plan_file::write(&out, &plan.to_file(&config))?;
         if !json {
-            anstream::println!("\nSaved. Next: `nixops4 apply --plan {}`", out.display());
+            outln!("\nSaved. Next: `nixops4 apply --plan {}`", out.display());
         }
     }
     Ok(
@@ -79,8 +80,8 @@ pub async fn run(args: PlanArgs, show_trace: bool) -> Result<Exit, CommandError>
 
 /// Prints a plan on standard output, and what there is to say about it on standard error.
 pub fn show(plan: &Plan) {
-    anstream::print!("{}", ui::plan::render(plan));
+    out!("{}", ui::plan::render(plan));
     if !plan.diagnostics.0.is_empty() {
-        anstream::eprint!("\n{}", ui::diagnostics::render_all(&plan.diagnostics));
+        err!("\n{}", ui::diagnostics::render_all(&plan.diagnostics));
     }
 }

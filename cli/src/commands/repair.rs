@@ -10,6 +10,7 @@ use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::{Memory, selected};
 use crate::run::{Options, Run};
+use crate::ui::print::{err, outln};
 use crate::ui::question::ask;
 use crate::{interrupt, ui};
 
@@ -70,8 +71,8 @@ async fn adopt(args: &RepairArgs, id: &str, show_trace: bool) -> Result<Exit, Co
         .drive(async |engine| Ok(engine.adopt(member, id).await))
         .await;
     let warnings = run.close(adopted).await??.warnings;
-    anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));
-    anstream::println!("{member} is {id}.");
+    err!("{}", ui::diagnostics::render_all(&warnings));
+    outln!("{member} is {id}.");
     Ok(Exit::Done)
 }
 
@@ -82,11 +83,11 @@ async fn settle(memory: &Memory, args: &RepairArgs) -> Result<Exit, CommandError
         .filter(|(_, _, open)| selected(&open.intent.member, &args.members))
         .collect();
     if chosen.is_empty() {
-        anstream::println!("Nothing is in doubt.");
+        outln!("Nothing is in doubt.");
         return Ok(Exit::Done);
     }
     for (_, id, open) in &chosen {
-        anstream::println!("{}", describe(id, open));
+        outln!("{}", describe(id, open));
     }
     if !args.yes && !ask("Forget these operations?").await? {
         return Ok(Exit::Failed);

@@ -14,6 +14,7 @@ use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::memory::{Memory, selected};
+use crate::ui::print::{out, outln};
 use crate::ui::style::{BOLD, DIM, WARNING, paint};
 use crate::ui::value::{print_json, scalar_or_secret};
 
@@ -69,7 +70,7 @@ pub async fn list(args: ShowArgs, show_trace: bool) -> Result<Exit, CommandError
                 false => format!("  {}", paint(WARNING, remarks.join("; "))),
             };
             let kind = paint(DIM, &listed.type_name);
-            anstream::println!("{}  {kind}{remarks}", listed.member);
+            outln!("{}  {kind}{remarks}", listed.member);
         }
     }
     if args.json {
@@ -129,7 +130,7 @@ pub async fn state_show(args: StateShowArgs, show_trace: bool) -> Result<Exit, C
     if json {
         print_json(&Json::Object(document));
     } else {
-        anstream::print!("{text}");
+        out!("{text}");
     }
     Ok(Exit::Done)
 }

@@ -8,6 +8,7 @@ use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::tools::Providers;
+use crate::ui::print::{err, outln};
 use crate::ui::question::ask;
 use crate::{session, ui};
 
@@ -42,7 +43,7 @@ pub async fn run(args: UnlockArgs, show_trace: bool) -> Result<Exit, CommandErro
     let (evaluator, root) = session::load(&root, show_trace).await?;
     let providers = Providers::new(&root.base);
     let warnings = break_lock(&*evaluator, &providers, &member, &lock).await?;
-    anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));
-    anstream::println!("{member} is unlocked.");
+    err!("{}", ui::diagnostics::render_all(&warnings));
+    outln!("{member} is unlocked.");
     Ok(Exit::Done)
 }

@@ -6,6 +6,7 @@ pub mod document;
 pub mod nix;
 pub mod operation;
 pub mod plan;
+pub mod print;
 pub mod printed;
 pub mod progress;
 pub mod question;

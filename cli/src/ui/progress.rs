@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nixops4_core::MemberPath;
 
 use super::style::{DIM, paint};
+use crate::ui::print::errln;
 
 /// How often live lines are drawn again.
 const TICK: Duration = Duration::from_millis(200);
@@ -85,8 +86,8 @@ impl Progress {
         match &self.live {
             // Drawn above the live lines; what the terminal can show is its own affair here, since
             // a terminal is what it is.
-            Some(live) => live.suspend(|| anstream::eprintln!("{line}")),
-            None => anstream::eprintln!("{line}"),
+            Some(live) => live.suspend(|| errln!("{line}")),
+            None => errln!("{line}"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use super::style::{BOLD, paint};
 use crate::command_error::CommandError;
 use crate::interrupt;
+use crate::ui::print::{err, errln};
 
 /// # Errors
 /// Where nobody can be asked and nobody has said yes.
@@ -23,7 +24,7 @@ pub fn may_ask(yes: bool, json: bool) -> Result<(), CommandError> {
 /// Where there is no terminal to ask on, and when the user presses Ctrl-C instead.
 pub async fn ask(question: &str) -> Result<bool, CommandError> {
     may_ask(false, false)?;
-    anstream::eprint!("{} [y/N] ", paint(BOLD, question));
+    err!("{} [y/N] ", paint(BOLD, question));
     let _ = std::io::stderr().flush();
     let answer = async {
         let line = tokio::task::spawn_blocking(|| {
@@ -36,10 +37,10 @@ pub async fn ask(question: &str) -> Result<bool, CommandError> {
     let answer = interrupt::droppable(answer).await;
     if answer.is_err() {
         // The terminal has shown the key.
-        anstream::eprintln!();
+        errln!("");
     }
     if !matches!(answer, Ok(true)) {
-        anstream::eprintln!("Nothing was done.");
+        errln!("Nothing was done.");
     }
     answer
 }

@@ -1,5 +1,6 @@
 //! Values as text and JSON, with secrets left out.
 
+use crate::ui::print::outln;
 use nixops4_core::value::{Kind, Marks, Value};
 use serde_json::Value as Json;
 
@@ -49,5 +50,5 @@ pub fn to_json(value: &Value, show_sensitive: bool) -> Json {
 
 /// Prints JSON for people and programs alike.
 pub fn print_json(json: &Json) {
-    anstream::println!("{json:#}");
+    outln!("{json:#}");
 }

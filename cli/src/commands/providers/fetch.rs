@@ -19,6 +19,7 @@ use crate::root::Root;
 use crate::session;
 use crate::tools::{chain, display_name, environment};
 use crate::ui::diagnostics::render_all;
+use crate::ui::print::{err, outln};
 
 /// What `providers install` is told.
 #[derive(Args, Debug)]
@@ -110,7 +111,7 @@ pub async fn mirror(args: MirrorArgs, show_trace: bool) -> Result<Exit, CommandE
         warn(&package.warnings);
         let done = if package.is_new { "" } else { " (was there)" };
         let (source, version) = (&package.source, &package.version);
-        anstream::println!("{source} {version} {}{done}", package.platform);
+        outln!("{source} {version} {}{done}", package.platform);
     }
     Ok(Exit::Done)
 }
@@ -126,13 +127,13 @@ async fn fetch(asked: Asked, options: Options) -> Result<Exit, CommandError> {
     warn(&report.warnings);
     for outcome in &report.outcomes {
         warn(&outcome.warnings);
-        anstream::println!("{}", describe(outcome, is_lock));
+        outln!("{}", describe(outcome, is_lock));
     }
     if report.outcomes.is_empty() {
-        anstream::println!("The deployment has no plugins that could be fetched.");
+        outln!("The deployment has no plugins that could be fetched.");
     }
     if report.lock_changed {
-        anstream::println!(
+        outln!(
             "Wrote {}: keep it with the deployment.",
             nixops4_tfproto::lockfile::LOCK_FILE
         );
@@ -166,7 +167,7 @@ fn locked_for(outcome: &Outcome) -> String {
 fn warn(warnings: &[String]) {
     let warnings = warnings.iter().cloned().map(Diagnostic::warning);
     let warnings = Diagnostics(warnings.collect());
-    anstream::eprint!("{}", render_all(&warnings));
+    err!("{}", render_all(&warnings));
 }
 
 /// Does what waits for hosts and disks, on a thread of its own.

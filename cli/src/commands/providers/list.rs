@@ -18,6 +18,7 @@ use crate::programs::Program;
 use crate::session;
 use crate::tools::{Found as PluginFound, Providers, chain, display_name};
 use crate::ui;
+use crate::ui::print::{err, errln, outln};
 use crate::ui::style::{BOLD, ERROR, paint};
 use crate::ui::value::print_json;
 
@@ -65,7 +66,7 @@ pub async fn run(args: ListArgs, show_trace: bool) -> Result<Exit, CommandError>
         };
         match untold.error {
             Some(error) => problems.push(from_eval_error(&error)),
-            None => anstream::eprintln!("{place} cannot be told before something else exists"),
+            None => errln!("{place} cannot be told before something else exists"),
         }
     }
     let missing = listed.iter().any(|listed| listed.found.is_err());
@@ -215,8 +216,8 @@ fn print(listed: &[Listed]) {
             Err(diagnostics) => {
                 words.extend(listed.constraint.clone());
                 words.push(paint(ERROR, "not found").to_string());
-                anstream::println!("{}", words.join("  "));
-                anstream::eprint!("{}", ui::diagnostics::render_all(diagnostics));
+                outln!("{}", words.join("  "));
+                err!("{}", ui::diagnostics::render_all(diagnostics));
                 continue;
             }
         };
@@ -225,6 +226,6 @@ fn print(listed: &[Listed]) {
         words.extend(found.origin.clone());
         words.push(found.path.display().to_string());
         words.push(format!("({})", listed.protocol));
-        anstream::println!("{}", words.join("  "));
+        outln!("{}", words.join("  "));
     }
 }

@@ -18,6 +18,7 @@ use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::tools::{Providers, display_name};
 use crate::ui::document::{Named, markdown, markdown_contents, text, text_contents};
+use crate::ui::print::out;
 use crate::ui::value::print_json;
 use crate::{root, session};
 
@@ -75,7 +76,7 @@ async fn show(
         several => {
             let render = if args.markdown { markdown } else { text };
             let rendered: Vec<_> = several.iter().map(|one| render(named, one)).collect();
-            anstream::print!("{}", rendered.join("\n"));
+            out!("{}", rendered.join("\n"));
         }
     }
     Ok(Exit::Done)
@@ -112,11 +113,11 @@ async fn overview(
         }
         print_json(&Json::Object(all));
     } else if args.markdown {
-        anstream::print!("{}", markdown(named, &configuration));
-        anstream::print!("{}", markdown_contents(&contents));
+        out!("{}", markdown(named, &configuration));
+        out!("{}", markdown_contents(&contents));
     } else {
-        anstream::print!("{}", text(named, &configuration));
-        anstream::print!("{}", text_contents(&contents));
+        out!("{}", text(named, &configuration));
+        out!("{}", text_contents(&contents));
     }
     Ok(Exit::Done)
 }

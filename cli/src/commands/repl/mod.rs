@@ -23,6 +23,7 @@ use crate::args::RootArgs;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::ui;
+use crate::ui::print::{err, errln, outln};
 
 #[derive(Args, Debug)]
 pub struct ReplArgs {
@@ -46,7 +47,7 @@ pub async fn run(args: ReplArgs, show_trace: bool) -> Result<Exit, CommandError>
 }
 
 fn complain(error: &CommandError) {
-    anstream::eprint!("{}", ui::diagnostics::render_all(&error.diagnostics));
+    err!("{}", ui::diagnostics::render_all(&error.diagnostics));
 }
 
 /// From a terminal. Errors end nothing.
@@ -61,7 +62,7 @@ async fn typed(args: ReplArgs, show_trace: bool) -> Result<Exit, CommandError> {
         }
     }
     let mut prompt = Prompt::open(args, show_trace).await?;
-    anstream::println!("nixops4 {}, `:?` for help", env!("CARGO_PKG_VERSION"));
+    outln!("nixops4 {}, `:?` for help", env!("CARGO_PKG_VERSION"));
     loop {
         lines.set_helper(Some(Typing {
             evaluator: prompt.evaluator(),
@@ -90,7 +91,7 @@ async fn typed(args: ReplArgs, show_trace: bool) -> Result<Exit, CommandError> {
             Err(error) => {
                 if error.exit == Exit::Interrupted {
                     // The terminal has shown the key.
-                    anstream::eprintln!();
+                    errln!("");
                 }
                 complain(&error);
             }

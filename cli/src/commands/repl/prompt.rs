@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::interrupt::droppable;
 use crate::root::{self, Root};
 use crate::tools::{Providers, States};
+use crate::ui::print::{err, errln, out, outln};
 use crate::{session, ui};
 
 /// How long the evaluator has to end what it does. To end it itself costs all that was bound.
@@ -77,7 +78,7 @@ impl Prompt {
         if !self.evaluator.is_gone() {
             return Ok(());
         }
-        anstream::eprintln!("The evaluator is started again. What was bound is forgotten.");
+        errln!("The evaluator is started again. What was bound is forgotten.");
         self.reload().await
     }
 
@@ -94,7 +95,7 @@ impl Prompt {
             Line::Command(Command::Dependencies, text) => {
                 let asked = self.evaluator.dependencies(text);
                 let found = self.asked(asked).await?;
-                anstream::print!("{}", ui::dependencies::render(&found));
+                out!("{}", ui::dependencies::render(&found));
             }
             Line::Command(Command::Add, text) => {
                 let source = EvalSource::Expr {
@@ -106,7 +107,7 @@ impl Prompt {
             }
             Line::Command(Command::Load, file) => self.load(PathBuf::from(file)).await?,
             Line::Command(Command::Reload, _) => self.reload().await?,
-            Line::Command(Command::Help, _) => anstream::print!("{}", command::help()),
+            Line::Command(Command::Help, _) => out!("{}", command::help()),
             Line::Command(Command::Quit, _) => return Ok(Turn::Leave),
         }
         Ok(Turn::Next)
@@ -119,9 +120,9 @@ impl Prompt {
         };
         match self.asked(self.evaluator.enter(ask)).await? {
             Entered::Shown { text } if show == Show::Value => {
-                anstream::println!("{}", ui::printed::coloured(&text));
+                outln!("{}", ui::printed::coloured(&text));
             }
-            Entered::Shown { text } => anstream::println!("{text}"),
+            Entered::Shown { text } => outln!("{text}"),
             Entered::Nothing {} | Entered::Bound { .. } | Entered::Written { .. } => {}
         }
         Ok(())
@@ -160,7 +161,7 @@ impl Prompt {
         let added = self.asked(self.evaluator.extend_scope(source)).await?;
         let count = added.names.len();
         let noun = if count == 1 { "name" } else { "names" };
-        anstream::eprintln!("{count} {noun} came into scope.");
+        errln!("{count} {noun} came into scope.");
         Ok(())
     }
 
@@ -209,9 +210,7 @@ async fn start(
             evaluator
         }
         false => {
-            anstream::eprintln!(
-                "There is no deployment here: this evaluates Nix, as `nix repl` does."
-            );
+            errln!("There is no deployment here: this evaluates Nix, as `nix repl` does.");
             Arc::new(session::evaluator(Arc::new(Providers::new(base))).await?)
         }
     };
@@ -231,17 +230,17 @@ async fn remember(evaluator: &EvaluatorProcess, root: &Root) -> Result<(), Comma
     let opened = droppable(async { Ok(opening.await) }).await?;
     let states = match opened {
         Ok(opened) => {
-            anstream::eprint!("{}", ui::diagnostics::render_all(&opened.warnings));
+            err!("{}", ui::diagnostics::render_all(&opened.warnings));
             opened.value
         }
         Err(diagnostics) => {
-            anstream::eprint!("{}", ui::diagnostics::render_all(&diagnostics));
-            anstream::eprintln!("What is remembered cannot be looked at: no output is known.");
+            err!("{}", ui::diagnostics::render_all(&diagnostics));
+            errln!("What is remembered cannot be looked at: no output is known.");
             Vec::new()
         }
     };
     let recalled = recall(evaluator, &providers, &states);
     let warnings = session::interruptible(evaluator, recalled).await?;
-    anstream::eprint!("{}", ui::diagnostics::render_all(&warnings));
+    err!("{}", ui::diagnostics::render_all(&warnings));
     Ok(())
 }
