@@ -4,6 +4,7 @@
 //! events to whoever started it.
 pub mod apply;
 pub mod check;
+mod child;
 pub mod diagnostic;
 pub mod engine;
 pub mod evaluate;

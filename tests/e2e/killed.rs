@@ -85,24 +85,45 @@ fn a_second_run_is_refused_with_the_name_of_the_first() {
     assert!(first.wait().expect("it ends").success());
 }
 
-#[test]
-fn the_evaluator_dies_and_the_run_says_so() {
-    let mut sandbox = Sandbox::with_deployment(SLOW);
-    let pid = sandbox.path().join("evaluator.pid");
+/// Has a script evaluate, in which `REAL` stands for the evaluator that we have.
+fn evaluate_by(sandbox: &mut Sandbox, script: &str) {
     let real = nixops4_tests::programs().join("nixops4-eval");
-    // An evaluator that answers the first question and then ends as if out of memory.
-    sandbox.write(
-        "dying-eval",
-        &format!(
-            "#!/bin/sh\necho $$ >{}\nhead -n 1 | {}\nread -r line\nkill -9 $$\n",
-            pid.display(),
-            real.display()
-        ),
-    );
-    let script = sandbox.path().join("dying-eval");
+    let text = script.replace("REAL", &real.display().to_string());
+    sandbox.write("eval", &format!("#!/bin/sh\n{text}"));
+    let script = sandbox.path().join("eval");
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .expect("the script is ours");
     sandbox.set("NIXOPS4_EVAL", script.to_string_lossy());
+}
+
+#[test]
+fn the_evaluator_ends_with_whoever_asked_it() {
+    let mut sandbox = Sandbox::new();
+    evaluate_by(
+        &mut sandbox,
+        "echo $$ >pid.new\nmv pid.new pid\nexec REAL\n",
+    );
+    let endless =
+        "let sum = f: builtins.foldl' (a: n: a + f n) 0 (builtins.genList (n: n) 1000000);
+        in sum (_: sum (_: sum (n: n)))";
+    let mut child = sandbox
+        .command(&["eval", "-E", endless])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("nixops4 starts");
+    wait_until("the evaluator", || sandbox.has("pid"));
+    let evaluator = format!("/proc/{}", sandbox.read("pid").trim());
+    child.kill().expect("it is running");
+    child.wait().expect("it ends");
+    // Where there is no /proc this says nothing.
+    wait_until("its end", || !std::path::Path::new(&evaluator).exists());
+}
+
+#[test]
+fn the_evaluator_dies_and_the_run_says_so() {
+    let mut sandbox = Sandbox::with_deployment(SLOW);
+    // An evaluator that answers the first question and then ends as if out of memory.
+    evaluate_by(&mut sandbox, "head -n 1 | REAL\nread -r line\nkill -9 $$\n");
     let said = sandbox.fails(&["plan"]);
     assert!(said.contains("the evaluator ended"), "{said}");
     assert!(said.contains("nothing is lost"), "{said}");

@@ -11,7 +11,6 @@
 mod error;
 mod functions;
 mod process;
-pub(crate) mod spawn;
 
 use std::fmt::Debug;
 

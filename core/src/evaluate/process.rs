@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -25,9 +26,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::error::{Death, EvaluateError};
-use super::spawn::{Minder, describe_status, spawn};
 use super::{Evaluate, Functions, WalkSender, describe_eval, describe_locate, describe_walk};
 use crate::AttrPath;
+use crate::child::describe_status;
 
 /// How many lines of standard error are kept for the message when the process dies.
 const LAST_WORDS: usize = 20;
@@ -70,7 +71,6 @@ pub struct EvaluatorProcess {
     tasks: Vec<JoinHandle<()>>,
     pid: Option<u32>,
     functions: Option<Arc<dyn Functions>>,
-    _minder: Option<Minder>,
 }
 
 #[derive(Debug, Default)]
@@ -198,13 +198,20 @@ impl EvaluatorProcess {
         program: &EvaluatorProgram,
         functions: Option<Arc<dyn Functions>>,
     ) -> Result<Self, EvaluateError> {
+        // It ends by itself when nobody reads its answers any more. With nothing to be arranged in the
+        // child before the program is there, that is started without a copy of our address space.
         let mut command = Command::new(&program.program);
-        command.args(&program.args);
+        command
+            .args(&program.args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         let start_error = |error| EvaluateError::Start {
             program: program.program.clone(),
             error: Arc::new(error),
         };
-        let (mut child, minder) = spawn(command, libc::SIGKILL).await.map_err(start_error)?;
+        let mut child = command.spawn().map_err(start_error)?;
         let missing = || start_error(std::io::Error::other("a standard stream is missing"));
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
@@ -216,7 +223,6 @@ impl EvaluatorProcess {
         };
         let mut this = Self::over(shared, stdin, stdout, stderr, Some(child), functions);
         this.pid = pid;
-        this._minder = Some(minder);
         this.hello().await?;
         Ok(this)
     }
@@ -246,7 +252,6 @@ impl EvaluatorProcess {
             tasks,
             pid: None,
             functions,
-            _minder: None,
         }
     }
 

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::lines::{Next, next_line};
-use crate::evaluate::spawn::{Minder, describe_status, spawn};
+use crate::child::{Minder, describe_status, spawn};
 use crate::guard;
 use crate::provider::ProviderError;
 use crate::provider::Secrets;

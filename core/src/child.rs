@@ -1,4 +1,4 @@
-//! Starting a child process that does not outlive us, and saying how it ended.
+//! Child processes: starting one that does not outlive us, and saying how one ended.
 //!
 //! Linux can kill a child when its parent ends, but takes the *thread* that started it for the
 //! parent. Runtime threads come and go, so each child is started by a thread of its own, its
