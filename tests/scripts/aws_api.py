@@ -4,16 +4,19 @@ As it comes, more than half of moto's time is its own housekeeping: for each req
 folder of its modules and the methods of a class, and writes a line of log. Tests and benchmarks would
 wait for that rather than for who is asking, so the lists are made once.
 
-With `measured` as the second argument waitress serves, which keeps connections open: moto's own server
-makes a connection and a thread for each request, which is most of what is left. It answers one request
-after the other, so that many kinds of service, each of which is slow to load, wait for each other.
+Waitress serves, not moto's own server: that makes a connection and a thread for each request, and may
+reset one whose request has been done, which a provider then repeats: it finds that what it makes is
+there already. With `measured` as the second argument there is one thread for all: the interpreter runs
+one at a time, so that more would only wait for each other. With several, services of many kinds, each of
+which is slow to load, need not.
 """
 
 import functools
 import logging
 import sys
 
-from moto import backends, server
+import waitress
+from moto import backends
 from moto.core import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -22,9 +25,7 @@ backends.list_of_moto_modules = lambda: iter(MODULES)
 responses.method_names_from_class = functools.cache(responses.method_names_from_class)
 
 
-def measured(port):
-    import waitress
-
+def serve(port, threads):
     served = DomainDispatcherApplication(create_backend_app)
 
     def application(environ, start_response):
@@ -33,12 +34,13 @@ def measured(port):
         return served(environ, start_response)
 
     logging.getLogger("waitress").setLevel(logging.ERROR)
-    # The interpreter runs one thread at a time: more would only wait for each other.
-    waitress.serve(application, host="127.0.0.1", port=int(port), threads=1)
+    waitress.serve(
+        application,
+        host="127.0.0.1",
+        port=int(port),
+        threads=threads,
+        connection_limit=1000,
+    )
 
 
-if sys.argv[2:] == ["measured"]:
-    measured(sys.argv[1])
-else:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server.main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+serve(sys.argv[1], 1 if sys.argv[2:] == ["measured"] else 16)
