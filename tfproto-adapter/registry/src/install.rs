@@ -202,7 +202,10 @@ fn fulfil(
     let platforms = platforms.unwrap_or_else(|| vec![own.clone()]);
     if let (Some(locked), Some(source)) = (locked, candidates.first()) {
         check_locked(wish, source, locked)?;
-        let is_all = options.platforms.is_none() && !options.accept_new_hashes;
+        // Where only the version is locked, its hashes are to be learnt.
+        let is_all = options.platforms.is_none()
+            && !options.accept_new_hashes
+            && (!locked.hashes.is_empty() || options.read_only);
         if is_all && is_present(context, wish, lock)? {
             let outcome = Outcome {
                 source: source.clone(),
@@ -220,7 +223,11 @@ fn fulfil(
         (Some(locked), Some(source)) => (source.clone(), locked.version.clone()),
         _ => search.choose(&candidates, &wish.constraints)?,
     };
-    let required = locked.filter(|_| !options.accept_new_hashes);
+    // A version that is locked must stay what it was, also where it was chosen anew.
+    let required = lock
+        .get(&source)
+        .filter(|known| known.version == version && !known.hashes.is_empty())
+        .filter(|_| !options.accept_new_hashes);
     let mut hashes = BTreeSet::new();
     let mut outcome = Outcome {
         source,
