@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use nixops4_tfproto::discovery::{Platform, ProviderSource, Version, extract};
+use nixops4_tfproto::discovery::{Platform, ProviderSource, Version, extract, find_executable};
 use nixops4_tfproto::lockfile::{LockedProvider, PackageHash};
 
 use crate::context::Context;
@@ -38,7 +38,9 @@ impl SharedCache {
         locked: Option<&LockedProvider>,
         offer: &Offer,
     ) -> Option<PackageHash> {
-        let hash = PackageHash::of_directory(&self.place(source, version, platform), None).ok()?;
+        let place = self.place(source, version, platform);
+        let hash = PackageHash::of_directory(&place, None).ok()?;
+        find_executable(&place, source.kind()).ok()?;
         let is_right = match locked {
             Some(locked) => locked.accepts([&hash]),
             None => {
