@@ -123,6 +123,11 @@ impl HttpError {
         )
     }
 
+    /// Whether the server says that the one who asks is at fault.
+    pub fn is_refusal(&self) -> bool {
+        self.status().is_some_and(|status| status.is_client_error())
+    }
+
     /// Whether the server is one that we do not trust.
     pub fn is_untrusted(&self) -> bool {
         matches!(self.problem, Problem::Certificate(Refused::Authority))

@@ -118,9 +118,12 @@ impl<'a> Search<'a> {
                     all.extend(versions);
                 }
                 Ok(None) => self.note(method, source, nothing(method, "does not know it")),
-                // Whoever cannot be asked might have had a newer one, but there may be another
-                // that has one that will do.
-                Err(error) => self.note_failure(method, source, &error),
+                Err(error) => {
+                    self.note_failure(method, source, &error);
+                    if is_final(method) {
+                        return Err(self.not_found(context.environment.platform(), None));
+                    }
+                }
             }
         }
         Ok(all)
@@ -165,8 +168,11 @@ impl<'a> Search<'a> {
                     self.note(method, source, nothing(method, &outcome));
                 }
                 // What cannot be reached may be had elsewhere; what is not to be trusted ends it.
-                Err(error @ (FetchError::Http(_) | FetchError::NoRegistry { .. })) => {
+                Err(error) if error.is_silence() => {
                     self.note_failure(method, source, &error);
+                    if is_final(method) {
+                        return Err(self.not_found(platform, None));
+                    }
                 }
                 Err(error) => return Err(failed(source, version, &method.kind, error)),
             }
@@ -241,6 +247,14 @@ pub fn failed(
         method: method.clone(),
         source: Box::new(error),
     }
+}
+
+/// Whether no other method is asked where this one could not be.
+///
+/// Whoever set up a mirror wants what it has, and not silently another version from elsewhere. A
+/// registry may be out of reach where mirrors are in its place.
+fn is_final(method: &Method) -> bool {
+    method.kind != MethodKind::Direct
 }
 
 /// What is said of a method that has nothing.

@@ -882,3 +882,187 @@ fn what_is_installed_is_locked_without_being_fetched_again() {
     assert_eq!(world.server.count(&path), 2);
     assert_eq!(std::fs::read(&program).expect("the program"), PROGRAM);
 }
+
+#[test]
+fn a_locked_version_stays_what_it_was_also_where_it_is_chosen_anew() {
+    let world = World::new();
+    let package = format!(
+        "mirror/registry.example.com/acme/thing/1.0.0/{}",
+        Platform::current()
+    );
+    let program = format!("{package}/terraform-provider-thing");
+    world.write(&program, PROGRAM);
+    world.runnable(&program);
+    world.mirrored_here();
+    let world = world.asking_for("registry.example.com/acme/thing");
+    world.installed("");
+    let lock = world.lock_file();
+    world.write(&format!("{package}/README"), b"changed");
+    let upgrade = Options {
+        upgrade: true,
+        ..Options::default()
+    };
+    let error = world.install("", &upgrade).expect_err("refused");
+    let error = world::said(&error);
+    assert!(
+        error.contains("the package is not the one that is locked"),
+        "{error}"
+    );
+    assert_eq!(world.lock_file(), lock);
+    let accept = Options {
+        accept_new_hashes: true,
+        ..upgrade
+    };
+    world.install("", &accept).expect("locked");
+    assert_ne!(world.lock_file(), lock);
+}
+
+#[test]
+fn of_a_registry_the_locked_version_stays_what_it_was_too() {
+    let (world, ..) = published(&["1.0.0"]);
+    world.installed("");
+    let lock = world.lock_file();
+    let hashes = lock
+        .lines()
+        .filter(|line| line.contains("h1:") || line.contains("zh:"));
+    let mut other = lock.clone();
+    for line in hashes {
+        other = other.replace(&format!("{line}\n"), "");
+    }
+    let wrong = format!("hashes = [\n    \"zh:{}\",\n", "0".repeat(64));
+    let other = other.replace("hashes = [\n", &wrong);
+    world.write("project/.terraform.lock.hcl", other.as_bytes());
+    let upgrade = Options {
+        upgrade: true,
+        ..Options::default()
+    };
+    let error = world.install("", &upgrade).expect_err("refused");
+    assert!(world::said(&error).contains("not the one that is locked"));
+    assert_eq!(world.lock_file(), other);
+}
+
+#[test]
+fn a_lock_without_hashes_is_one_of_the_version_alone() {
+    let (world, ..) = published(&["1.0.0", "1.1.0"]);
+    world.installed("1.0.0");
+    let lock = world.lock_file();
+    let entry = format!(
+        "provider \"{}/acme/thing\" {{\n  version = \"1.0.0\"\n}}\n",
+        world.server.host()
+    );
+    world.write("project/.terraform.lock.hcl", entry.as_bytes());
+    world.found("");
+    let outcome = world.installed("1.0.0");
+    assert_eq!(outcome.version.map(|v| v.to_string()), Some("1.0.0".into()));
+    assert_eq!(world.lock_file(), lock);
+    world.forget();
+    world.write("project/.terraform.lock.hcl", entry.as_bytes());
+    world.installed("1.0.0");
+    assert_eq!(world.lock_file(), lock);
+}
+
+#[test]
+fn what_holds_no_plugin_is_not_locked() {
+    let world = World::new();
+    let base = "mirror/registry.example.com/acme/thing";
+    let platform = Platform::current();
+    let dir = format!("{base}/1.0.0/{platform}");
+    world.write(&format!("{dir}/README"), b"nothing else");
+    world.mirrored_here();
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let error = world.error("");
+    assert!(
+        error.contains("has no executable named terraform-provider-thing…; it holds README"),
+        "{error}"
+    );
+    world.write(&format!("{dir}/terraform-provider-thing"), PROGRAM);
+    let error = world.error("");
+    assert!(error.contains("is not executable"), "{error}");
+    std::fs::remove_dir_all(world.path(&dir)).expect("removed");
+    let file = format!("{base}/terraform-provider-thing_1.0.0_{platform}.zip");
+    world.write(&file, &archive(&[]));
+    let error = world.error("");
+    assert!(error.contains("it holds nothing"), "{error}");
+    assert!(!world.has_lock_file());
+
+    // Of what was fetched the address is told, which is what the user knows.
+    let (world, key) = (World::new(), SigningKey::new());
+    let mut release = release("1.0.0");
+    for package in &mut release.packages {
+        package.zip = archive(&[("README", b"nothing else")]);
+    }
+    registry(&world.server, std::slice::from_ref(&release), &key);
+    let error = world.error("");
+    let url = world
+        .server
+        .url(&release.archive_path(&release.packages[0]));
+    assert!(
+        error.contains(&format!("{url} has no executable named")),
+        "{error}"
+    );
+    assert!(!world.has_lock_file());
+}
+
+#[test]
+fn a_mirror_that_cannot_be_asked_ends_the_search() {
+    let world = World::new();
+    let host = "registry.example.com";
+    network_mirror(&world.server, host, &[release("1.1.0")]);
+    let url = world.server.url("/mirror/");
+    let file = format!(
+        "mirror/{host}/acme/thing/{}",
+        release("1.0.0").filename(&release("1.0.0").packages[0])
+    );
+    world.write(&file, &release("1.0.0").packages[0].zip);
+    let here = world.path("mirror");
+    world.configure(&format!(
+        "provider_installation {{\n network_mirror {{ url = \"{url}\" }}\n filesystem_mirror {{ path = \"{}\" }}\n}}\n",
+        here.display()
+    ));
+    let world = world.asking_for(&format!("{host}/acme/thing"));
+    let index = format!("/mirror/{host}/acme/thing/index.json");
+    let version = format!("/mirror/{host}/acme/thing/1.1.0.json");
+    for (path, status) in [(&version, 403), (&version, 404), (&index, 403)] {
+        world.server.set(path, Reply::status(status));
+        let error = world.error("");
+        match status {
+            404 => assert!(error.contains("though index.json lists 1.1.0"), "{error}"),
+            _ => assert!(error.contains("403"), "{error}"),
+        }
+        assert!(!error.contains("hint: the newest"), "{error}");
+        assert!(!world.has_lock_file());
+    }
+    // Whoever does not know it passes it on.
+    world.server.set(&index, Reply::status(404));
+    let outcome = world.installed("");
+    assert_eq!(outcome.version.map(|v| v.to_string()), Some("1.0.0".into()));
+}
+
+#[test]
+fn oci_logins_that_fail_are_told() {
+    let world = World::new();
+    oci_mirror(&world.server, &[release("1.0.0")]);
+    let host = world.server.host();
+    world.configure(&format!(
+        "provider_installation {{\n oci_mirror {{\n  repository_template = \"{host}/mirror/${{namespace}}/${{type}}\"\n  include = [\"registry.example.com/*/*\"]\n }}\n direct {{}}\n}}\n"
+    ));
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let tags = "/v2/mirror/acme/thing/tags/list";
+    let refused_by = |realm: &str| {
+        let challenge = format!("Bearer realm=\"{realm}\",service=\"s\"");
+        let reply = Reply::status(401).header("WWW-Authenticate", &challenge);
+        world.server.set(tags, reply);
+        world.error("")
+    };
+    let error = refused_by(&world.server.url("/token"));
+    assert!(
+        error.contains("cannot log in: ") && error.contains("404"),
+        "{error}"
+    );
+    assert!(error.contains("`oci_credentials`"), "{error}");
+    let error = refused_by("http://localhost/token");
+    assert!(
+        error.contains("sends logins to http://localhost/token, which is no https address"),
+        "{error}"
+    );
+}
