@@ -122,6 +122,8 @@ pub enum LocateError {
 #[derive(Debug)]
 pub struct NotFound {
     request: Request,
+    /// The only version that does, since the lock file says so.
+    locked: Option<Version>,
     platform: Platform,
     /// The places, in the order they were tried.
     pub tried: Vec<Tried>,
@@ -190,9 +192,11 @@ pub fn locate(
         }
     }
     let mut hints = config.warnings.clone();
-    hints.push(search.near.hint());
+    let locked = locked.map(|locked| locked.version.clone());
+    hints.push(search.near.hint(locked.as_ref()));
     Err(LocateError::NotFound(Box::new(NotFound {
         request: request.clone(),
+        locked,
         platform: environment.platform().clone(),
         hints,
         tried: search.tried,
@@ -334,11 +338,7 @@ impl Search<'_> {
                 found.entry(version).or_default().extend(packages);
             }
         }
-        let version = match self.locked {
-            Some(locked) => Some(&locked.version).filter(|version| found.contains_key(version)),
-            None => self.request.constraints.newest(found.keys()),
-        };
-        let Some(version) = version.cloned() else {
+        let Some(version) = self.wanted(found.keys()).cloned() else {
             return Ok(None);
         };
         let failed = |problem| broken(source, &version.to_string(), problem);
@@ -453,18 +453,18 @@ impl Search<'_> {
 
     /// Notes what a place has if that will not do.
     fn consider(&mut self, listing: &Listing, place: Place<'_>, source: &ProviderSource) {
-        let exactly = self.locked.map(|locked| &locked.version);
-        let will_do = match exactly {
-            Some(version) => listing.packages.contains_key(version),
-            None => self
-                .request
-                .constraints
-                .newest(listing.packages.keys())
-                .is_some(),
-        };
-        if !will_do {
+        if self.wanted(listing.packages.keys()).is_none() {
             self.note(place, source, &describe(listing));
-            self.near.consider(listing, &self.request.constraints);
+            let elsewhere = self.wanted(listing.elsewhere.keys());
+            self.near.consider(listing, elsewhere);
+        }
+    }
+
+    /// The one of these versions that is wanted.
+    fn wanted<'v>(&self, mut versions: impl Iterator<Item = &'v Version>) -> Option<&'v Version> {
+        match self.locked {
+            Some(locked) => versions.find(|version| **version == locked.version),
+            None => self.request.constraints.newest(versions),
         }
     }
 
@@ -543,8 +543,9 @@ fn describe(listing: &Listing) -> String {
 }
 
 impl Near {
-    fn consider(&mut self, listing: &Listing, constraints: &Constraints) {
-        if let Some(version) = constraints.newest(listing.elsewhere.keys())
+    /// Looks at what a place has; `elsewhere` is what would do on another platform.
+    fn consider(&mut self, listing: &Listing, elsewhere: Option<&Version>) {
+        if let Some(version) = elsewhere
             && let Some(platforms) = listing.elsewhere.get(version)
         {
             let (version, platforms) = (version.clone(), platforms.iter().cloned().collect());
@@ -554,25 +555,31 @@ impl Near {
         }
     }
 
-    fn hint(&self) -> String {
-        match self {
-            Self::Nothing => {
+    fn hint(&self, locked: Option<&Version>) -> String {
+        match (self, locked) {
+            (Self::Nothing, _) => {
                 format!("{INSTALL} fetches it from its registry or a mirror; or set `executable`")
             }
-            Self::OtherContent(version) => format!(
+            (Self::OtherContent(version), _) => format!(
                 "if this {version} is what you want, {LOCK} adds its hash; otherwise {INSTALL} \
                  fetches the one that is locked"
             ),
-            Self::OtherPlatform { version, platforms } => format!(
+            (Self::OtherPlatform { version, platforms }, _) => format!(
                 "version {version} is there, but for {} only; {INSTALL} fetches it for this platform",
                 platforms.join(", ")
             ),
-            Self::OtherVersion(version) => {
-                format!(
-                    "the newest version there is {version}: allow it in `version`, or let {INSTALL} \
-                     fetch another"
-                )
-            }
+            (Self::OtherVersion(version), Some(locked)) => format!(
+                "{INSTALL} fetches {locked}; {version} is there, and \
+                 `nixops4 providers install --upgrade` locks another version than {locked}"
+            ),
+            (Self::OtherVersion(version), None) if !version.pre.is_empty() => format!(
+                "the newest version there, {version}, is a prerelease: `version = \"{version}\"` \
+                 asks for it, or let {INSTALL} fetch another"
+            ),
+            (Self::OtherVersion(version), None) => format!(
+                "the newest version there is {version}: allow it in `version`, or let {INSTALL} \
+                 fetch another"
+            ),
         }
     }
 }
@@ -584,7 +591,9 @@ impl fmt::Display for NotFound {
             constraints,
         } = &self.request;
         write!(f, "no plugin found for provider {source}")?;
-        if !constraints.is_any() {
+        if let Some(version) = &self.locked {
+            write!(f, " in version {version}, which the lock file asks for")?;
+        } else if !constraints.is_any() {
             write!(f, ", version {constraints}")?;
         }
         write!(f, ", on {}; tried:", self.platform)?;
