@@ -171,8 +171,13 @@ pub struct NotFound {
 /// Why no version will do.
 #[derive(Debug)]
 pub enum Lacks {
-    /// There are others, of which this is the newest.
-    Newest(Version),
+    /// There are others.
+    Newest {
+        /// The newest release.
+        release: Option<Version>,
+        /// A prerelease that is newer.
+        prerelease: Option<Version>,
+    },
     /// No place has the one that is locked.
     Locked,
 }
@@ -180,9 +185,21 @@ pub enum Lacks {
 impl NotFound {
     fn hint(&self) -> Option<String> {
         match self.lacks.as_ref()? {
-            Lacks::Newest(version) => Some(format!(
-                "the newest version there is is {version}: allow it in `version`"
-            )),
+            Lacks::Newest {
+                release,
+                prerelease,
+            } => {
+                let release = release.as_ref().map(|version| {
+                    format!("the newest release is {version}: allow it in `version`")
+                });
+                let prerelease = prerelease.as_ref().map(|version| {
+                    format!(
+                        "{version} is a prerelease, which only `version = \"{version}\"` asks for"
+                    )
+                });
+                let both: Vec<_> = release.into_iter().chain(prerelease).collect();
+                (!both.is_empty()).then(|| both.join("; "))
+            }
             Lacks::Locked => Some(
                 "`nixops4 providers install --upgrade` locks a version that can be had, or a \
                  mirror may still have the locked one"

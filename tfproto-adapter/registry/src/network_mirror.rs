@@ -48,6 +48,21 @@ pub fn versions(
     }
 }
 
+/// The platforms that a mirror has a version for, as far as it says.
+pub fn platforms(
+    context: &Context,
+    mirror: &str,
+    source: &ProviderSource,
+    version: &Version,
+) -> Vec<String> {
+    let index = || -> Result<Archives, FetchError> {
+        let url = address(mirror, source, &version.to_string())?;
+        Ok(context.client.json(&url, bearer(context, mirror)?)?.1)
+    };
+    let archives = index().map(|index| index.archives).unwrap_or_default();
+    archives.into_keys().collect()
+}
+
 /// What a mirror offers for a platform.
 pub fn offer(
     context: &Context,

@@ -70,9 +70,11 @@ impl<'a> Search<'a> {
             }
             all.extend(versions);
         }
-        let newest = Constraints::default().newest(&all).or(all.last());
-        let lacks = newest.cloned().map(Lacks::Newest);
-        Err(self.not_found(self.context.environment.platform(), lacks))
+        let lacks = Lacks::Newest {
+            release: Constraints::default().newest(&all).cloned(),
+            prerelease: all.last().filter(|last| !last.pre.is_empty()).cloned(),
+        };
+        Err(self.not_found(self.context.environment.platform(), Some(lacks)))
     }
 
     /// Whether a directory of this machine has it, without telling.
@@ -164,7 +166,10 @@ impl<'a> Search<'a> {
             match self.offer_of(method, source, version, platform) {
                 Ok(Some(offer)) => return Ok(Found { method, offer }),
                 Ok(None) => {
-                    let outcome = format!("does not have {version} for {platform}");
+                    let mut outcome = format!("does not have {version} for {platform}");
+                    if let Some(instead) = self.instead_of(method, source, version) {
+                        outcome.push_str(&format!(", but {instead}"));
+                    }
                     self.note(method, source, nothing(method, &outcome));
                 }
                 // What cannot be reached may be had elsewhere; what is not to be trusted ends it.
@@ -203,6 +208,32 @@ impl<'a> Search<'a> {
                 filesystem::offer(root, source, version, platform)
             }
         }
+    }
+
+    /// What a method has instead of a package; asked for again, since only failures are told of it.
+    fn instead_of(
+        &self,
+        method: &Method,
+        source: &ProviderSource,
+        version: &Version,
+    ) -> Option<String> {
+        let context = self.context;
+        let platforms = match &method.kind {
+            MethodKind::Direct => registry::platforms(context, source, version),
+            MethodKind::NetworkMirror(url) => {
+                network_mirror::platforms(context, url, source, version)
+            }
+            MethodKind::FilesystemMirror(root) => {
+                filesystem::platforms(root, source, version, context.environment.platform())
+            }
+            MethodKind::OciMirror(_) => Vec::new(),
+        };
+        if !platforms.is_empty() {
+            return Some(format!("for {}", platforms.join(", ")));
+        }
+        let versions = self.versions_of(method, source).ok().flatten()?;
+        let has_others = !versions.is_empty() && !versions.contains(version);
+        has_others.then(|| summary(&versions))
     }
 
     fn note(&mut self, method: &Method, source: &ProviderSource, outcome: &str) {

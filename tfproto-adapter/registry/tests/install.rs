@@ -374,7 +374,7 @@ fn what_is_not_there_is_told_with_all_that_was_tried() {
         "{error}"
     );
     assert!(
-        error.ends_with("hint: the newest version there is is 1.0.0: allow it in `version`"),
+        error.ends_with("hint: the newest release is 1.0.0: allow it in `version`"),
         "{error}"
     );
     world.server.unset("/v1/providers/acme/thing/versions");
@@ -1063,6 +1063,103 @@ fn oci_logins_that_fail_are_told() {
     let error = refused_by("http://localhost/token");
     assert!(
         error.contains("sends logins to http://localhost/token, which is no https address"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_trickles_in_has_an_end() {
+    let (mut world, ..) = published(&["1.0.0"]);
+    world.set("TF_REGISTRY_CLIENT_TIMEOUT", "1");
+    world.set("TF_REGISTRY_DISCOVERY_RETRY", "0");
+    let services = json!({ "providers.v1": "/v1/providers/" });
+    world.server.set(
+        "/.well-known/terraform.json",
+        Reply::json(&services).trickling(),
+    );
+    let error = world.error("");
+    assert!(error.contains("no answer: timeout"), "{error}");
+}
+
+#[test]
+fn a_server_that_asks_for_patience_gets_some() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let path = releases[0].archive_path(&releases[0].packages[0]);
+    let good = Reply::file(releases[0].packages[0].zip.clone());
+    let busy = Reply::status(429).header("Retry-After", "2");
+    world.server.set_all(&path, vec![busy, good]);
+    let began = std::time::Instant::now();
+    world.installed("");
+    assert!(began.elapsed() >= std::time::Duration::from_secs(2));
+}
+
+#[test]
+fn a_file_of_authorities_that_is_not_there_is_told_by_its_variable() {
+    for name in ["NIXOPS4_EXTRA_CA_FILE", "SSL_CERT_FILE"] {
+        let (mut world, ..) = published(&["1.0.0"]);
+        world.set(name, "/nonexistent");
+        let error = world.error("");
+        let told = format!("{name}: cannot read /nonexistent: No such file");
+        assert!(error.starts_with(&told), "{error}");
+    }
+}
+
+#[test]
+fn a_host_may_be_trusted_whose_signatures_are_not_there() {
+    for is_list in [true, false] {
+        let (world, releases, _) = published(&["1.0.0"]);
+        let list = releases[0].checksums_path();
+        let path = if is_list { list } else { format!("{list}.sig") };
+        world.server.set(&path, Reply::status(404));
+        let error = world.error("");
+        assert!(
+            error.contains("is not there: ") && error.contains("nixops4_unsigned_hosts"),
+            "{error}"
+        );
+        let host = world.server.host();
+        world.configure(&format!("nixops4_unsigned_hosts = [\"{host}\"]\n"));
+        let outcome = world.installed("");
+        assert!(
+            outcome.warnings[0].contains("the host is trusted nevertheless"),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[test]
+fn what_there_is_instead_is_told() {
+    let (world, ..) = published(&["1.0.0", "1.1.0-rc1"]);
+    let error = world.error(">= 1.1.0-rc1");
+    assert!(
+        error.ends_with(
+            "hint: the newest release is 1.0.0: allow it in `version`; 1.1.0-rc1 is a prerelease, \
+             which only `version = \"1.1.0-rc1\"` asks for"
+        ),
+        "{error}"
+    );
+    let world = World::new();
+    world.write(
+        "mirror/registry.example.com/acme/thing/1.0.0/plan9_386/terraform-provider-thing",
+        PROGRAM,
+    );
+    world.mirrored_here();
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let error = world.error("");
+    let own = Platform::current();
+    assert!(
+        error.contains(&format!("does not have 1.0.0 for {own}, but for plan9_386")),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_does_not_say_what_it_is_is_told_so() {
+    let (world, ..) = published(&["1.0.0"]);
+    let path = "/v1/providers/acme/thing/versions";
+    world.server.set(path, Reply::new("", "{}"));
+    let error = world.error("");
+    assert!(
+        error.contains("it does not say that it is JSON (Content-Type)"),
         "{error}"
     );
 }
