@@ -171,16 +171,29 @@ impl Job<'_> {
         Some((source.clone(), Done::Overridden))
     }
 
+    /// What is to be said of an override whose folder is not there.
+    fn missing_override(&self, source: &ProviderSource) -> Option<String> {
+        let config = &self.context.config;
+        let dir = config.installation.as_ref()?.dev_overrides.get(source)?;
+        let (place, shown) = (config.override_place(source), dir.display());
+        let is_missing = !dir.is_dir();
+        is_missing
+            .then(|| format!("{place}: {source} is overridden by {shown}, which does not exist"))
+    }
+
     fn fulfil(&self, wish: &Wish) -> Result<(Outcome, Option<LockedProvider>), InstallError> {
         let candidates = self.lock.candidates(&wish.source);
         if let Some((source, done)) = self.left_alone(wish, &candidates) {
             let locked = self.lock.get(&source).cloned();
             let outcome = Outcome {
+                warnings: match done {
+                    Done::Overridden => self.missing_override(&source).into_iter().collect(),
+                    _ => Vec::new(),
+                },
                 source,
                 version: None,
                 done,
                 platforms: Vec::new(),
-                warnings: Vec::new(),
             };
             return Ok((outcome, locked));
         }

@@ -164,7 +164,12 @@ impl<'a> Search<'a> {
             .filter(|method| method.covers(source))
         {
             match self.offer_of(method, source, version, platform) {
-                Ok(Some(offer)) => return Ok(Found { method, offer }),
+                Ok(Some(mut offer)) => {
+                    for warning in &mut offer.warnings {
+                        *warning = format!("{source} {version}: {warning}");
+                    }
+                    return Ok(Found { method, offer });
+                }
                 Ok(None) => {
                     let mut outcome = format!("does not have {version} for {platform}");
                     if let Some(instead) = self.instead_of(method, source, version) {

@@ -11,9 +11,6 @@ use crate::context::Context;
 use crate::error::FetchError;
 use crate::offer::Offer;
 
-/// Allows packages from the cache that nothing is known of.
-const MAY_BREAK: &str = "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE";
-
 /// The cache.
 #[derive(Debug)]
 pub struct SharedCache {
@@ -43,11 +40,7 @@ impl SharedCache {
         find_executable(&place, source.kind()).ok()?;
         let is_right = match locked {
             Some(locked) => locked.accepts([&hash]),
-            None => {
-                let variable = context.environment.text_variable(MAY_BREAK);
-                let may_break = variable.is_some_and(|value| value != "0");
-                may_break || offer.expected.contains(&hash)
-            }
+            None => context.config.cache_may_break_lock_file || offer.expected.contains(&hash),
         };
         is_right.then_some(hash)
     }

@@ -277,9 +277,11 @@ fn a_host_may_be_trusted_without_signatures() {
     let host = world.server.host();
     world.configure(&format!("nixops4_unsigned_hosts = [\"{host}\"]\n"));
     let outcome = world.installed("");
+    let host = world.server.host();
+    let said = "the package is not signed; the host is trusted nevertheless";
     assert_eq!(
         outcome.warnings,
-        ["the package is not signed; the host is trusted nevertheless"]
+        [format!("{host}/acme/thing 1.0.0: {said}")]
     );
 }
 
@@ -700,9 +702,15 @@ fn overrides_of_developers_are_left_alone() {
     let (world, ..) = published(&["1.0.0"]);
     let source = format!("{}/acme/thing", world.server.host());
     world.configure(&format!(
-        "provider_installation {{\n dev_overrides {{ \"{source}\" = \"/dev\" }}\n direct {{}}\n}}\n"
+        "provider_installation {{\n dev_overrides {{ \"{source}\" = \"/dev/none\" }}\n direct {{}}\n}}\n"
     ));
-    assert_eq!(world.installed("").done, Done::Overridden);
+    let outcome = world.installed("");
+    assert_eq!(outcome.done, Done::Overridden);
+    let warned = outcome.warnings.first().expect("a warning");
+    assert!(
+        warned.contains("/.tofurc, line 2: ") && warned.contains("/dev/none, which does not exist"),
+        "{warned}"
+    );
     assert!(!world.has_lock_file());
     assert!(world.server.requests().is_empty());
 }
@@ -1119,9 +1127,11 @@ fn a_host_may_be_trusted_whose_signatures_are_not_there() {
         let host = world.server.host();
         world.configure(&format!("nixops4_unsigned_hosts = [\"{host}\"]\n"));
         let outcome = world.installed("");
+        let (warning, named) = (&outcome.warnings[0], format!("{host}/acme/thing 1.0.0: "));
+        assert!(warning.starts_with(&named), "{warning}");
         assert!(
-            outcome.warnings[0].contains("the host is trusted nevertheless"),
-            "{outcome:?}"
+            warning.contains("the host is trusted nevertheless"),
+            "{warning}"
         );
     }
 }
@@ -1162,4 +1172,30 @@ fn what_does_not_say_what_it_is_is_told_so() {
         error.contains("it does not say that it is JSON (Content-Type)"),
         "{error}"
     );
+}
+
+#[test]
+fn a_shared_cache_that_is_not_there_is_not_made() {
+    let (world, ..) = published(&["1.0.0"]);
+    world.configure("plugin_cache_dir = \"$HOME/none\"\n");
+    let error = world.error("");
+    assert!(
+        error.contains("/.tofurc, line 1: the plugin cache ") && error.contains("home/none"),
+        "{error}"
+    );
+    assert!(!world.path("home/none").exists());
+}
+
+#[test]
+fn a_file_may_allow_what_lies_in_the_shared_cache() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let cache = world.path("shared").display().to_string();
+    world.configure(&format!(
+        "plugin_cache_dir = \"{cache}\"\nplugin_cache_may_break_dependency_lock_file = true\n"
+    ));
+    world.installed("");
+    world.remove_lock_file();
+    world.installed("");
+    let archive = releases[0].archive_path(&releases[0].packages[0]);
+    assert_eq!(world.server.count(&archive), 1);
 }

@@ -87,8 +87,18 @@ pub enum LocateError {
     Package {
         /// The provider.
         provider: Box<ProviderSource>,
-        /// Its version, or "(dev override)".
+        /// Its version.
         version: String,
+        /// What is wrong.
+        source: Box<PackageError>,
+    },
+    /// A developer's override is broken.
+    #[error("the developer's override of {provider} is unusable")]
+    Override {
+        /// The provider.
+        provider: Box<ProviderSource>,
+        /// Where `dev_overrides` names it.
+        place: String,
         /// What is wrong.
         source: Box<PackageError>,
     },
@@ -140,6 +150,9 @@ impl LocateError {
             Self::LockedOtherwise { .. } => {
                 vec!["`nixops4 providers install --upgrade` locks another version".to_owned()]
             }
+            Self::Override { place, .. } => vec![format!(
+                "`dev_overrides` names it in {place}: build the plugin there, or take that out"
+            )],
             Self::Config(_) | Self::Package { .. } | Self::Unfit { .. } => Vec::new(),
         }
     }
@@ -159,7 +172,7 @@ pub fn locate(
     for source in &sources {
         let overrides = config.installation.iter().map(|found| &found.dev_overrides);
         if let Some(dir) = overrides.filter_map(|dirs| dirs.get(source)).next() {
-            return dev_override(source.clone(), dir, config.warnings);
+            return dev_override(source.clone(), dir, &config);
         }
     }
     let locked = lock
@@ -275,10 +288,15 @@ impl fmt::Display for Place<'_> {
 fn dev_override(
     source: ProviderSource,
     dir: &Path,
-    mut warnings: Vec<String>,
+    config: &CliConfig,
 ) -> Result<Located, LocateError> {
-    let executable = find_executable(dir, source.kind())
-        .map_err(|problem| broken(&source, "(dev override)", problem))?;
+    let executable =
+        find_executable(dir, source.kind()).map_err(|problem| LocateError::Override {
+            provider: Box::new(source.clone()),
+            place: config.override_place(&source).to_owned(),
+            source: Box::new(problem),
+        })?;
+    let mut warnings = config.warnings.clone();
     let shown = dir.display();
     warnings.push(format!(
         "{source} is overridden by {shown}; its version is not checked"

@@ -438,3 +438,22 @@ fn what_was_fetched_is_found_where_no_mirror_has_it() {
         "{error}"
     );
 }
+
+#[test]
+fn an_override_without_a_plugin_is_told_by_its_place() {
+    let world = World::new();
+    let dir = world.path("dev").display().to_string();
+    let text = format!(
+        "provider_installation {{\n dev_overrides {{\n \"acme/y\" = \"{dir}\" }}\n direct {{}}\n}}\n"
+    );
+    world.file(".tofurc", 0o644, text.as_bytes());
+    let error = world.error("acme/y", "");
+    assert!(
+        error.starts_with("the developer's override of registry.opentofu.org/acme/y is unusable"),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: `dev_overrides` names it in ~/.tofurc, line 3: build"),
+        "{error}"
+    );
+}
