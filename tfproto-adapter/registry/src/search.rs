@@ -18,8 +18,8 @@ pub struct Search<'a> {
     constraints: String,
     locked: Option<Version>,
     tried: Vec<(String, String)>,
-    /// Whether all places that were tried could be asked.
-    is_sure: bool,
+    /// Those of them that could not be asked.
+    silent: Vec<(String, String)>,
 }
 
 /// A package that a method offers.
@@ -39,7 +39,7 @@ impl<'a> Search<'a> {
             constraints: constraints.to_string(),
             locked: None,
             tried: Vec::new(),
-            is_sure: true,
+            silent: Vec::new(),
         }
     }
 
@@ -66,6 +66,12 @@ impl<'a> Search<'a> {
             let registries = index == 0 && !local_only;
             let versions = self.versions(source, registries)?;
             if let Some(version) = constraints.newest(&versions) {
+                if let Some((place, outcome)) = self.silent.first() {
+                    self.context.warn(format!(
+                        "{version} is the newest that could be found, but not everybody could be \
+                         asked: {place}: {outcome}"
+                    ));
+                }
                 return Ok((source.clone(), version.clone()));
             }
             all.extend(versions);
@@ -251,11 +257,11 @@ impl<'a> Search<'a> {
 
     /// Notes an error with what helps against it.
     fn note_failure(&mut self, method: &Method, source: &ProviderSource, error: &FetchError) {
-        self.is_sure = false;
         match error.hint(&method.kind) {
             Some(hint) => self.note(method, source, &format!("{error} ({hint})")),
             None => self.note(method, source, &error.to_string()),
         }
+        self.silent.extend(self.tried.last().cloned());
     }
 
     fn not_found(&self, platform: &Platform, lacks: Option<Lacks>) -> InstallError {
@@ -263,7 +269,7 @@ impl<'a> Search<'a> {
             provider: self.spec.clone(),
             constraints: self.constraints.clone(),
             locked: self.locked.clone(),
-            lacks: lacks.filter(|_| self.is_sure),
+            lacks: lacks.filter(|_| self.silent.is_empty()),
             platform: platform.clone(),
             tried: self.tried.clone(),
         }))

@@ -610,7 +610,12 @@ fn mirrors_on_this_machine_are_used_where_they_are() {
         mirror.display()
     ));
     let world = world.asking_for("registry.example.com/acme/thing");
-    world.installed("1.0.0");
+    let report = world.install("1.0.0", &Options::default());
+    let warnings = report.expect("installed").warnings;
+    assert!(
+        warnings[0].contains("1.0.0 is the newest that could be found, but not everybody"),
+        "{warnings:?}"
+    );
     let lock = world.lock_file();
     assert!(lock.contains("h1:") && lock.contains("zh:"), "{lock}");
     assert!(
