@@ -7,6 +7,7 @@
 let
   inherit (builtins)
     attrNames
+    concatMap
     isAttrs
     isFunction
     mapAttrs
@@ -87,7 +88,9 @@ let
   # How the program of `p`, declared under `name`, is found and spoken to.
   program =
     name: p:
-    if isPlugin p then
+    if p.package != null && p.executable != null then
+      throw "The provider `${name}' has both `package' and `executable': only one of them can be started."
+    else if isPlugin p then
       {
         kind = "tfplugin";
         executable = if p.package != null then p.package else p.executable;
@@ -114,9 +117,12 @@ let
         limits = { inherit (p) concurrency rateLimit timeouts; };
         meta = if p.meta == { } then null else builtins.toJSON p.meta;
         locate = locate "config" p._options.config.definitionsWithLocations;
-        places =
-          places "source" p._options.source.definitionsWithLocations
-          ++ places "executable" p._options.executable.definitionsWithLocations;
+        places = concatMap (option: places option p._options.${option}.definitionsWithLocations) [
+          "package"
+          "source"
+          "executable"
+          "version"
+        ];
       };
 
       declared = mapAttrs (_: resourceType p instance) p.resourceTypes;

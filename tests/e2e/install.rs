@@ -293,6 +293,8 @@ fn terraform_takes_our_mirror_from_the_network() {
     let (os, arch) = platform();
     let package = format!("terraform.d/plugins/{source}/1.1.0/{os}_{arch}/terraform-provider-fake");
     sandbox.write(&package, "#!/bin/sh\n");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path().join(&package), mode).expect("a mode");
     sandbox.ok(&["providers", "mirror", "mirror"]);
     std::fs::remove_dir_all(sandbox.path().join("terraform.d")).expect("removed");
     let provider = sandbox.path().join("mirror").join(source);

@@ -62,3 +62,20 @@ fn every_failure_is_told_where_it_is_asked_for() {
         );
     }
 }
+
+#[test]
+fn conditions_that_contradict_each_other_are_told_with_their_places() {
+    let world = World::new(PROGRAM);
+    let host = world.server.host();
+    let text = format!(
+        "{{\n  providers.one = {{ source = \"{host}/acme/fake\"; version = \"< 1.1\"; }};\n  \
+         providers.two = {{ source = \"{host}/acme/fake\"; version = \">= 1.1\"; }};\n}}\n"
+    );
+    world.sandbox.write("nixops4.nix", &text);
+    let said = world.sandbox.fails(&["providers", "install"]);
+    for (line, asked) in [(2, "one asks for < 1.1 ("), (3, "two asks for >= 1.1 (")] {
+        let found = said.lines().find(|said| said.contains(asked));
+        let found = found.unwrap_or_else(|| panic!("{asked}: {said}"));
+        assert!(found.contains(&format!("nixops4.nix:{line}:")), "{said}");
+    }
+}

@@ -147,3 +147,55 @@ fn a_configuration_that_is_not_there_is_a_hint_where_a_plugin_is_missing() {
         "{said}"
     );
 }
+
+#[test]
+fn plugins_that_run_must_be_named_rightly() {
+    let mut sandbox = sandbox();
+    sandbox.set("TF_REATTACH_PROVIDERS", "nothing");
+    let ran = sandbox.run(&["providers", "list"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.stderr.contains("error: TF_REATTACH_PROVIDERS: "),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn json_has_all_that_is_said_of_what_is_missing() {
+    let sandbox = Sandbox::with_deployment(DEPLOYMENT);
+    let listed = sandbox.run(&["providers", "list", "--json"]).stdout;
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let error = listed[0]["error"].as_str().expect("an error");
+    assert!(
+        error.contains("tried:\n") && error.contains("does not exist"),
+        "{error}"
+    );
+    assert_eq!(listed[0]["position"]["line"], 3);
+    let hint = listed[0]["hints"][0].as_str().expect("a hint");
+    assert!(hint.contains("`nixops4 providers install`"), "{hint}");
+}
+
+#[test]
+fn oddities_of_the_configuration_are_told_in_the_list() {
+    let mut sandbox = sandbox();
+    sandbox.write("odd.tfrc", "plugin_cach_dir = \"x\"\n");
+    sandbox.set("TF_CLI_CONFIG_FILE", "odd.tfrc");
+    let ran = sandbox.ok(&["providers", "list"]);
+    assert!(
+        ran.stderr
+            .contains("warning: [dir]/odd.tfrc, line 1: unknown setting \"plugin_cach_dir\""),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_package_and_a_program_contradict_each_other() {
+    let sandbox = Sandbox::with_deployment(
+        r#"{ providers.two = { package = "/one"; executable = "/other"; }; }"#,
+    );
+    let said = sandbox.fails(&["providers", "list"]);
+    assert!(
+        said.contains("The provider `two' has both `package' and `executable'"),
+        "{said}"
+    );
+}

@@ -174,3 +174,23 @@ fn mistyped_names_are_met_with_a_suggestion() {
         "{said}"
     );
 }
+
+#[test]
+fn what_is_wrong_with_an_instance_is_told_where_it_is_asked_for() {
+    let sandbox = Sandbox::with_deployment(
+        "{ providers, ... }: {\n  \
+           providers.bad = { source = 5; };\n  \
+           providers.gone = { package = \"/nonexistent\"; };\n\
+         }",
+    );
+    let listed = sandbox.fails(&["providers", "list"]);
+    let said = sandbox.fails(&["providers", "schema", "bad"]);
+    assert!(!said.contains("no provider is called"), "{said}");
+    let first = said.lines().next().unwrap_or_default();
+    assert!(listed.contains(first), "{listed}\n{said}");
+    let said = sandbox.fails(&["providers", "schema", "gone"]);
+    assert!(
+        said.contains("/nonexistent") && said.contains("nixops4.nix:3:"),
+        "{said}"
+    );
+}

@@ -4,11 +4,10 @@ As it comes, more than half of moto's time is its own housekeeping: for each req
 folder of its modules and the methods of a class, and writes a line of log. Tests and benchmarks would
 wait for that rather than for who is asking, so the lists are made once.
 
-Waitress serves, not moto's own server: that makes a connection and a thread for each request, and may
-reset one whose request has been done, which a provider then repeats: it finds that what it makes is
-there already. With `measured` as the second argument there is one thread for all: the interpreter runs
-one at a time, so that more would only wait for each other. With several, services of many kinds, each of
-which is slow to load, need not.
+One request is answered after the other: moto is not made for several at once, and one that fails in
+between after it has made something is repeated by the provider, which is then told that what it makes
+is there already. The interpreter runs one thread at a time anyway. Waitress keeps connections open, where
+moto's own server makes one, and a thread, for each request.
 """
 
 import functools
@@ -25,7 +24,7 @@ backends.list_of_moto_modules = lambda: iter(MODULES)
 responses.method_names_from_class = functools.cache(responses.method_names_from_class)
 
 
-def serve(port, threads):
+def serve(port):
     served = DomainDispatcherApplication(create_backend_app)
 
     def application(environ, start_response):
@@ -38,9 +37,9 @@ def serve(port, threads):
         application,
         host="127.0.0.1",
         port=int(port),
-        threads=threads,
+        threads=1,
         connection_limit=1000,
     )
 
 
-serve(sys.argv[1], 1 if sys.argv[2:] == ["measured"] else 16)
+serve(sys.argv[1])

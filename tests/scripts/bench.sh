@@ -17,7 +17,7 @@ cargo build --release --quiet --workspace --bins --example figures --example cod
 mirror=$(find_aws_mirror)
 if [ -n "$mirror" ]; then
   python=$(install_moto "$target")
-  if [ -n "$python" ]; then start_moto "$python" "$work/moto.log" measured; fi
+  if [ -n "$python" ]; then start_moto "$python" "$work/moto.log"; fi
   write_cli_config "$work/cli.tfrc" "$mirror"
   AWS_PLUGIN=$(find "$mirror" -type f -name 'terraform-provider-aws_v*' | head -n 1)
   export AWS_PLUGIN

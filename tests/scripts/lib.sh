@@ -32,12 +32,12 @@ install_moto() {
   printf '%s\n' "$venv/bin/python"
 }
 
-# Starts the loopback AWS API with the Python $1 and its log in $2, with more arguments for it after
-# that; sets moto_pid and the variables by which the AWS provider finds it.
+# Starts the loopback AWS API with the Python $1 and its log in $2; sets moto_pid and the variables by
+# which the AWS provider finds it.
 start_moto() {
   local port
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  "$1" tests/scripts/aws_api.py "$port" "${@:3}" >"$2" 2>&1 &
+  "$1" tests/scripts/aws_api.py "$port" >"$2" 2>&1 &
   moto_pid=$!
   until python3 -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null; do
     kill -0 "$moto_pid" || { cat "$2" >&2; return 1; }

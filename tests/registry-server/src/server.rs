@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -51,6 +52,8 @@ enum Fault {
     Silent,
     /// Ends before the body does.
     Cut,
+    /// Sends the body byte by byte.
+    Trickling,
 }
 
 impl Reply {
@@ -99,6 +102,12 @@ impl Reply {
     /// Breaks off in the middle of the body.
     pub fn cut(self) -> Self {
         let fault = Fault::Cut;
+        Self { fault, ..self }
+    }
+
+    /// Sends a byte of the body every half second.
+    pub fn trickling(self) -> Self {
+        let fault = Fault::Trickling;
         Self { fault, ..self }
     }
 
@@ -258,6 +267,14 @@ fn answer(
     }
     head.push_str("Connection: close\r\n\r\n");
     stream.write_all(head.as_bytes())?;
+    if reply.fault == Fault::Trickling {
+        for byte in reply.body.chunks(1) {
+            stream.write_all(byte)?;
+            stream.flush()?;
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        return Ok(());
+    }
     let end = match reply.fault {
         Fault::Cut => length / 2,
         _ => length,

@@ -31,6 +31,7 @@ impl Context {
     /// Reads the configuration, and makes ready to ask.
     pub fn new(environment: &Environment) -> Result<Self, InstallError> {
         let config = CliConfig::load(environment)?;
+        config.check_cache()?;
         let client = Client::new(environment, config.access.retries, config.access.timeout)?;
         Ok(Self {
             environment: environment.clone(),

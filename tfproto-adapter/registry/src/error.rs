@@ -21,6 +21,9 @@ pub enum FetchError {
     /// An archive could not be fetched.
     #[error(transparent)]
     Download(HttpError),
+    /// A registry's login gave no token.
+    #[error("cannot log in: {0}")]
+    Login(HttpError),
     /// The host has no provider registry.
     #[error("{host} offers no providers: {reason}")]
     NoRegistry {
@@ -168,8 +171,13 @@ pub struct NotFound {
 /// Why no version will do.
 #[derive(Debug)]
 pub enum Lacks {
-    /// There are others, of which this is the newest.
-    Newest(Version),
+    /// There are others.
+    Newest {
+        /// The newest release.
+        release: Option<Version>,
+        /// A prerelease that is newer.
+        prerelease: Option<Version>,
+    },
     /// No place has the one that is locked.
     Locked,
 }
@@ -177,9 +185,21 @@ pub enum Lacks {
 impl NotFound {
     fn hint(&self) -> Option<String> {
         match self.lacks.as_ref()? {
-            Lacks::Newest(version) => Some(format!(
-                "the newest version there is is {version}: allow it in `version`"
-            )),
+            Lacks::Newest {
+                release,
+                prerelease,
+            } => {
+                let release = release.as_ref().map(|version| {
+                    format!("the newest release is {version}: allow it in `version`")
+                });
+                let prerelease = prerelease.as_ref().map(|version| {
+                    format!(
+                        "{version} is a prerelease, which only `version = \"{version}\"` asks for"
+                    )
+                });
+                let both: Vec<_> = release.into_iter().chain(prerelease).collect();
+                (!both.is_empty()).then(|| both.join("; "))
+            }
             Lacks::Locked => Some(
                 "`nixops4 providers install --upgrade` locks a version that can be had, or a \
                  mirror may still have the locked one"
@@ -219,9 +239,18 @@ impl FetchError {
         }
     }
 
+    /// Whether it says nothing of the package: who has it could not be asked.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::Http(_) | Self::Login(_) | Self::NoRegistry { .. }
+        )
+    }
+
     /// What the user can do, if a method of that kind was used.
     pub fn hint(&self, method: &MethodKind) -> Option<String> {
         match self {
+            Self::Login(error) if error.is_refusal() => Some(OCI_CREDENTIALS.to_owned()),
             Self::Http(error) | Self::Download(error) if error.is_unauthorized() => {
                 match (method, self) {
                     (MethodKind::OciMirror(_), _) => Some(OCI_CREDENTIALS.to_owned()),
@@ -230,10 +259,14 @@ impl FetchError {
                     _ => Some(TOKEN.to_owned()),
                 }
             }
-            Self::Http(error) | Self::Download(error) if error.is_untrusted() => Some(format!(
-                "if you trust it, write the certificate of its authority into a file, as PEM, and \
+            Self::Http(error) | Self::Download(error) | Self::Login(error)
+                if error.is_untrusted() =>
+            {
+                Some(format!(
+                    "if you trust it, write the certificate of its authority into a file, as PEM, and \
                  name that in {EXTRA_CA}; SSL_CERT_FILE names one that replaces the system's"
-            )),
+                ))
+            }
             Self::Signature { host, .. } => Some(format!(
                 "if you trust this host without signatures, `nixops4_unsigned_hosts = [\"{host}\"]` \
                  in the CLI configuration says so"

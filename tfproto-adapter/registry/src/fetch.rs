@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use nixops4_tfproto::cliconfig::Method;
 use nixops4_tfproto::discovery::{
-    Environment, Platform, PluginStore, ProviderSource, StoredPackage, Version,
+    Environment, PackageError, Platform, PluginStore, ProviderSource, StoredPackage, Version,
+    check_archive, find_executable,
 };
 use nixops4_tfproto::lockfile::{LockedProvider, PackageHash};
 
@@ -34,6 +35,8 @@ pub struct Archive {
     pub path: PathBuf,
     /// Its hashes, of itself and of its content.
     pub hashes: BTreeSet<PackageHash>,
+    /// What the user knows it by.
+    shown: PathBuf,
     /// Removes it in the end, if it was fetched.
     _temporary: Option<Fetching>,
 }
@@ -45,9 +48,9 @@ pub fn archive(
     offer: &Offer,
     wanted: &Wanted<'_>,
 ) -> Result<Option<Archive>, FetchError> {
-    let (path, temporary) = match &offer.location {
+    let (path, shown, temporary) = match &offer.location {
         Location::Directory(_) => return Ok(None),
-        Location::Archive(path) => (path.clone(), None),
+        Location::Archive(path) => (path.clone(), path.clone(), None),
         Location::Remote { url, authorization } => {
             let dir = Fetching::new(environment)?;
             let path = dir.path().join("package.zip");
@@ -57,16 +60,18 @@ pub fn archive(
             };
             let fetched = client.download(url, &ask, &path, offer.size);
             fetched.map_err(FetchError::Download)?;
-            (path, Some(dir))
+            (path, url.into(), Some(dir))
         }
     };
     let zip = PackageHash::of_archive(&path).map_err(FetchError::file("read", &path))?;
     check_unopened(&zip, offer, wanted)?;
-    let hashes = BTreeSet::from([zip, content_hash(&path)?]);
+    let hashes = BTreeSet::from([zip, content_hash(&path, &shown)?]);
     check(&hashes, offer, wanted)?;
+    check_archive(&path, wanted.source.kind()).map_err(|error| about(&shown, error))?;
     Ok(Some(Archive {
         path,
         hashes,
+        shown,
         _temporary: temporary,
     }))
 }
@@ -74,13 +79,27 @@ pub fn archive(
 /// Both hashes of an archive.
 pub fn archive_hashes(path: &Path) -> Result<BTreeSet<PackageHash>, FetchError> {
     let zip = PackageHash::of_archive(path).map_err(FetchError::file("read", path))?;
-    Ok(BTreeSet::from([zip, content_hash(path)?]))
+    Ok(BTreeSet::from([zip, content_hash(path, path)?]))
 }
 
-fn content_hash(path: &Path) -> Result<PackageHash, FetchError> {
+fn content_hash(path: &Path, shown: &Path) -> Result<PackageHash, FetchError> {
     PackageHash::of_archive_content(path).map_err(|error| {
-        FetchError::Refused(format!("what was fetched is not a usable archive: {error}"))
+        let shown = shown.display();
+        FetchError::Refused(format!("{shown} is not a usable archive: {error}"))
     })
+}
+
+/// What is wrong with an archive, by the name that the user knows it by.
+fn about(shown: &Path, mut error: PackageError) -> PackageError {
+    match &mut error {
+        PackageError::NoExecutable { dir, .. } => *dir = shown.to_owned(),
+        PackageError::Archive { path, .. } => *path = shown.to_owned(),
+        PackageError::NotExecutable { path, .. } => {
+            *path = shown.join(path.file_name().unwrap_or_default());
+        }
+        PackageError::Io { .. } | PackageError::NoCache { .. } => {}
+    }
+    error
 }
 
 /// Whether an archive is what it should be, as far as can be told without opening it.
@@ -188,7 +207,9 @@ fn stored(
         PluginStore::of(environment)?.packages(wanted.source, wanted.version, wanted.platform);
     let is_right = |package: &&StoredPackage| {
         let is_wanted = wanted.locked.is_none_or(|l| l.accepts(&package.hashes));
-        is_wanted && !offer.expected.is_disjoint(&package.hashes)
+        is_wanted
+            && !offer.expected.is_disjoint(&package.hashes)
+            && find_executable(&package.dir, wanted.source.kind()).is_ok()
     };
     let package = packages.iter().find(is_right)?;
     // It may have been changed since.
@@ -224,7 +245,8 @@ fn put(
     match (&cache, PluginStore::of(&context.environment)) {
         (Some(cache), _) => cache.put(source, version, platform, &archive.path)?,
         (None, Some(store)) => {
-            store.add_archive(source, version, platform, &archive.path)?;
+            let added = store.add_archive(source, version, platform, &archive.path);
+            added.map_err(|error| about(&archive.shown, error))?;
         }
         (None, None) => {
             return Err(FetchError::Configuration(
@@ -243,6 +265,7 @@ fn in_place(offer: &Offer, wanted: &Wanted<'_>) -> Result<BTreeSet<PackageHash>,
     let hash = PackageHash::of_directory(dir, None).map_err(FetchError::file("read", dir))?;
     let hashes = BTreeSet::from([hash]);
     check(&hashes, offer, wanted)?;
+    find_executable(dir, wanted.source.kind())?;
     Ok(hashes)
 }
 

@@ -22,6 +22,18 @@ pub fn versions(
     }))
 }
 
+/// The other platforms that a mirror has a version for.
+pub fn platforms(
+    root: &Path,
+    source: &ProviderSource,
+    version: &Version,
+    platform: &Platform,
+) -> Vec<String> {
+    let listing = mirror::list(root, source, platform).ok().flatten();
+    let found = listing.and_then(|mut listing| listing.elsewhere.remove(version));
+    found.unwrap_or_default().into_iter().collect()
+}
+
 /// What a mirror offers for a platform.
 pub fn offer(
     root: &Path,

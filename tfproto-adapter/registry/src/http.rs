@@ -56,6 +56,8 @@ pub enum Problem {
         status: StatusCode,
         /// How to say who is asking (`WWW-Authenticate`).
         challenge: String,
+        /// How long to wait before the next try (`Retry-After`).
+        pause: Option<Duration>,
     },
     /// No answer.
     NoAnswer(String),
@@ -63,6 +65,8 @@ pub enum Problem {
     Certificate(Refused),
     /// An answer that makes no sense.
     Nonsense(String),
+    /// A setting that cannot be followed; its name is in place of the address.
+    Setting(String),
     /// A file could not be written.
     File(PathBuf, io::Error),
 }
@@ -96,6 +100,7 @@ impl fmt::Display for Problem {
             Self::NoAnswer(why) => write!(f, "no answer: {why}"),
             Self::Certificate(refused) => f.write_str(&refused.sentence()),
             Self::Nonsense(why) => write!(f, "the answer makes no sense: {why}"),
+            Self::Setting(why) => f.write_str(why),
             Self::File(path, error) => write!(f, "cannot write {}: {error}", path.display()),
         }
     }
@@ -123,6 +128,11 @@ impl HttpError {
         )
     }
 
+    /// Whether the server says that the one who asks is at fault.
+    pub fn is_refusal(&self) -> bool {
+        self.status().is_some_and(|status| status.is_client_error())
+    }
+
     /// Whether the server is one that we do not trust.
     pub fn is_untrusted(&self) -> bool {
         matches!(self.problem, Problem::Certificate(Refused::Authority))
@@ -134,6 +144,13 @@ impl HttpError {
             Problem::Status { challenge, .. } if self.is_unauthorized() => Some(challenge)
                 .filter(|text| !text.is_empty())
                 .map(String::as_str),
+            _ => None,
+        }
+    }
+
+    fn pause(&self) -> Option<Duration> {
+        match &self.problem {
+            Problem::Status { pause, .. } => *pause,
             _ => None,
         }
     }
@@ -153,7 +170,7 @@ impl Client {
         retries: Option<u32>,
         timeout: Option<Duration>,
     ) -> Result<Self, HttpError> {
-        let mut roots = system_roots();
+        let mut roots = system_roots(environment)?;
         if let Some(path) = environment.path_variable(EXTRA_CA) {
             roots.extend(roots_of(&environment.absolute(path))?);
         }
@@ -193,7 +210,7 @@ impl Client {
     /// Fetches a small document.
     pub fn document(&self, url: &str, ask: &Ask<'_>) -> Result<Document, HttpError> {
         self.patiently(url, || {
-            let (url, mut response) = self.follow(url, ask)?;
+            let (url, mut response) = self.follow(url, ask, Some(self.timeout_of_documents()))?;
             let content_type = text_header(response.headers(), &header::CONTENT_TYPE);
             let link = text_header(response.headers(), &header::LINK);
             let content_type = content_type.split(';').next().unwrap_or_default();
@@ -203,7 +220,7 @@ impl Client {
                 .limit(MAX_DOCUMENT)
                 .read_to_vec();
             Ok(Document {
-                body: body.map_err(|error| no_answer(&url, &error))?,
+                body: body.map_err(|error| self.no_answer(&url, &error))?,
                 content_type: content_type.trim().to_ascii_lowercase(),
                 link,
                 url,
@@ -223,7 +240,10 @@ impl Client {
         };
         let document = self.document(url, &ask)?;
         if document.content_type != "application/json" {
-            let why = format!("it is not JSON, but \"{}\"", document.content_type);
+            let why = match document.content_type.as_str() {
+                "" => "it does not say that it is JSON (Content-Type)".to_owned(),
+                other => format!("it is not JSON, but \"{other}\""),
+            };
             return Err(HttpError::nonsense(&document.url, why));
         }
         let value = serde_json::from_slice(&document.body)
@@ -240,7 +260,7 @@ impl Client {
         limit: Option<u64>,
     ) -> Result<(), HttpError> {
         self.patiently(url, || {
-            let (url, mut response) = self.follow(url, ask)?;
+            let (url, mut response) = self.follow(url, ask, None)?;
             let limit = limit.unwrap_or(u64::MAX - 1);
             let mut reader = response
                 .body_mut()
@@ -268,7 +288,8 @@ impl Client {
             match attempt() {
                 Err(error) if tries_left > 0 && is_for_now(&error.problem) => {
                     tracing::debug!("{error}; trying again");
-                    std::thread::sleep(jittered(pause).min(MAX_PAUSE));
+                    let asked = error.pause().unwrap_or_default();
+                    std::thread::sleep(jittered(pause).max(asked).min(MAX_PAUSE));
                     pause *= 2;
                 }
                 result => return result,
@@ -277,11 +298,18 @@ impl Client {
         Err(HttpError::nonsense(url, "it was not asked for"))
     }
 
-    /// Makes a request, and those that the answers redirect to.
-    fn follow(&self, url: &str, ask: &Ask<'_>) -> Result<(String, Response<Body>), HttpError> {
+    /// Makes a request, and those that the answers redirect to; `whole` is how long the content
+    /// may take.
+    fn follow(
+        &self,
+        url: &str,
+        ask: &Ask<'_>,
+        whole: Option<Duration>,
+    ) -> Result<(String, Response<Body>), HttpError> {
         let mut at = url.to_owned();
         for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.agent.get(&at);
+            let request = self.agent.get(&at).config();
+            let mut request = request.timeout_recv_body(whole).build();
             if !ask.accept.is_empty() {
                 request = request.header(header::ACCEPT, ask.accept);
             }
@@ -291,7 +319,9 @@ impl Client {
                 request = request.header(header::AUTHORIZATION, authorization);
             }
             let began = Instant::now();
-            let response = request.call().map_err(|error| no_answer(&at, &error))?;
+            let response = request
+                .call()
+                .map_err(|error| self.no_answer(&at, &error))?;
             tracing::debug!("{at}: {} after {:?}", response.status(), began.elapsed());
             if !response.status().is_redirection() {
                 return match response.status().is_success() {
@@ -301,6 +331,7 @@ impl Client {
                         problem: Problem::Status {
                             status: response.status(),
                             challenge: text_header(response.headers(), &header::WWW_AUTHENTICATE),
+                            pause: pause_of(response.headers()),
                         },
                     }),
                 };
@@ -313,6 +344,29 @@ impl Client {
             at = next;
         }
         Err(HttpError::nonsense(url, "it redirects too often"))
+    }
+
+    /// How long a small document may take, so that one that trickles in has an end.
+    fn timeout_of_documents(&self) -> Duration {
+        self.timeout.max(Duration::from_secs(1)) * 6
+    }
+
+    /// Why there was no answer, with the proxy that may be to blame.
+    fn no_answer(&self, url: &str, error: &ureq::Error) -> HttpError {
+        let proxy = self.agent.config().proxy();
+        let is_used = |uri: &Uri| proxy.filter(|proxy| !proxy.is_no_proxy(uri));
+        let proxy = url.parse().ok().as_ref().and_then(is_used);
+        let through = match proxy {
+            Some(proxy) => format!(" (through the proxy {}:{})", proxy.host(), proxy.port()),
+            None => String::new(),
+        };
+        HttpError {
+            url: url.to_owned(),
+            problem: match Refused::behind(error) {
+                Some(refused) => Problem::Certificate(refused),
+                None => Problem::NoAnswer(format!("{error}{through}")),
+            },
+        }
     }
 
     /// How long an answer may take to begin.
@@ -358,7 +412,10 @@ fn is_for_now(problem: &Problem) -> bool {
                 )
         }
         Problem::NoAnswer(_) => true,
-        Problem::Certificate(_) | Problem::Nonsense(_) | Problem::File(..) => false,
+        Problem::Certificate(_)
+        | Problem::Nonsense(_)
+        | Problem::Setting(_)
+        | Problem::File(..) => false,
     }
 }
 
@@ -369,14 +426,10 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64((512 + share) as f64 / 1024.0)
 }
 
-fn no_answer(url: &str, error: &ureq::Error) -> HttpError {
-    HttpError {
-        url: url.to_owned(),
-        problem: match Refused::behind(error) {
-            Some(refused) => Problem::Certificate(refused),
-            None => Problem::NoAnswer(error.to_string()),
-        },
-    }
+/// How long a server asks to wait, where it says so in seconds.
+fn pause_of(headers: &header::HeaderMap) -> Option<Duration> {
+    let seconds = text_header(headers, &header::RETRY_AFTER);
+    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn text_header(headers: &header::HeaderMap, name: &header::HeaderName) -> String {
@@ -439,30 +492,46 @@ fn without_dots(path: &str) -> String {
     format!("{}{query}", parts.join("/"))
 }
 
-fn system_roots() -> Vec<Certificate<'static>> {
+/// Names a file with certificate authorities in place of the system's.
+const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+fn system_roots(environment: &Environment) -> Result<Vec<Certificate<'static>>, HttpError> {
     let found = rustls_native_certs::load_native_certs();
+    if let Some(path) = environment.path_variable(SSL_CERT_FILE)
+        && let Err(error) = std::fs::metadata(&path)
+    {
+        return Err(setting(SSL_CERT_FILE, &path, &error));
+    }
     for error in &found.errors {
         tracing::debug!("certificate authorities of the system: {error}");
     }
     let certificates = found.certs.iter();
-    certificates
+    Ok(certificates
         .map(|der| Certificate::from_der(der.as_ref()).to_owned())
-        .collect()
+        .collect())
+}
+
+/// A variable whose file is not to be used.
+fn setting(name: &str, path: &Path, why: &dyn fmt::Display) -> HttpError {
+    HttpError {
+        url: name.to_owned(),
+        problem: Problem::Setting(format!("cannot read {}: {why}", path.display())),
+    }
 }
 
 fn roots_of(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
-    let failed = |why: String| HttpError::nonsense(&path.display().to_string(), why);
-    let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let failed = |why: &dyn fmt::Display| setting(EXTRA_CA, path, why);
+    let pem = std::fs::read(path).map_err(|error| failed(&error))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => {}
-            Err(error) => return Err(failed(error.to_string())),
+            Err(error) => return Err(failed(&error)),
         }
     }
     if certificates.is_empty() {
-        return Err(failed(format!("{EXTRA_CA} names no certificates")));
+        return Err(failed(&"there is no certificate in it"));
     }
     Ok(certificates)
 }

@@ -171,16 +171,29 @@ impl Job<'_> {
         Some((source.clone(), Done::Overridden))
     }
 
+    /// What is to be said of an override whose folder is not there.
+    fn missing_override(&self, source: &ProviderSource) -> Option<String> {
+        let config = &self.context.config;
+        let dir = config.installation.as_ref()?.dev_overrides.get(source)?;
+        let (place, shown) = (config.override_place(source), dir.display());
+        let is_missing = !dir.is_dir();
+        is_missing
+            .then(|| format!("{place}: {source} is overridden by {shown}, which does not exist"))
+    }
+
     fn fulfil(&self, wish: &Wish) -> Result<(Outcome, Option<LockedProvider>), InstallError> {
         let candidates = self.lock.candidates(&wish.source);
         if let Some((source, done)) = self.left_alone(wish, &candidates) {
             let locked = self.lock.get(&source).cloned();
             let outcome = Outcome {
+                warnings: match done {
+                    Done::Overridden => self.missing_override(&source).into_iter().collect(),
+                    _ => Vec::new(),
+                },
                 source,
                 version: None,
                 done,
                 platforms: Vec::new(),
-                warnings: Vec::new(),
             };
             return Ok((outcome, locked));
         }
@@ -202,7 +215,10 @@ fn fulfil(
     let platforms = platforms.unwrap_or_else(|| vec![own.clone()]);
     if let (Some(locked), Some(source)) = (locked, candidates.first()) {
         check_locked(wish, source, locked)?;
-        let is_all = options.platforms.is_none() && !options.accept_new_hashes;
+        // Where only the version is locked, its hashes are to be learnt.
+        let is_all = options.platforms.is_none()
+            && !options.accept_new_hashes
+            && (!locked.hashes.is_empty() || options.read_only);
         if is_all && is_present(context, wish, lock)? {
             let outcome = Outcome {
                 source: source.clone(),
@@ -220,7 +236,11 @@ fn fulfil(
         (Some(locked), Some(source)) => (source.clone(), locked.version.clone()),
         _ => search.choose(&candidates, &wish.constraints)?,
     };
-    let required = locked.filter(|_| !options.accept_new_hashes);
+    // A version that is locked must stay what it was, also where it was chosen anew.
+    let required = lock
+        .get(&source)
+        .filter(|known| known.version == version && !known.hashes.is_empty())
+        .filter(|_| !options.accept_new_hashes);
     let mut hashes = BTreeSet::new();
     let mut outcome = Outcome {
         source,

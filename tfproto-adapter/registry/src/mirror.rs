@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use nixops4_tfproto::discovery::mirror::archives;
-use nixops4_tfproto::discovery::{Environment, Platform, ProviderSource, Version};
+use nixops4_tfproto::discovery::{Environment, Platform, ProviderSource, Version, find_executable};
 use nixops4_tfproto::lockfile::{LockFile, PackageHash};
 use serde_json::{Map, Value, json};
 
@@ -203,6 +203,7 @@ fn pack(offer: &Offer, wanted: &Wanted<'_>, file: &mut File) -> Result<(), Fetch
             "the package is not the one that is locked: its hash is {hash}"
         )));
     }
+    find_executable(dir, wanted.source.kind())?;
     let mut archive = zip::ZipWriter::new(file);
     add(&mut archive, dir, "").map_err(failed())?;
     archive

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::error::FetchError;
-use crate::http::resolve;
+use crate::http::{HttpError, resolve};
 use crate::offer::{Location, Offer};
 
 #[derive(Deserialize)]
@@ -48,6 +48,21 @@ pub fn versions(
     }
 }
 
+/// The platforms that a mirror has a version for, as far as it says.
+pub fn platforms(
+    context: &Context,
+    mirror: &str,
+    source: &ProviderSource,
+    version: &Version,
+) -> Vec<String> {
+    let index = || -> Result<Archives, FetchError> {
+        let url = address(mirror, source, &version.to_string())?;
+        Ok(context.client.json(&url, bearer(context, mirror)?)?.1)
+    };
+    let archives = index().map(|index| index.archives).unwrap_or_default();
+    archives.into_keys().collect()
+}
+
 /// What a mirror offers for a platform.
 pub fn offer(
     context: &Context,
@@ -58,13 +73,20 @@ pub fn offer(
     platform: &Platform,
 ) -> Result<Option<Offer>, FetchError> {
     let url = address(mirror, source, &version.to_string())?;
-    let (url, index) = match context
+    let answer = context
         .client
-        .json::<Archives>(&url, bearer(context, mirror)?)
-    {
+        .json::<Archives>(&url, bearer(context, mirror)?);
+    let (url, index) = match answer {
         Ok(found) => found,
-        // A locked version may be one that this mirror never had.
-        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) if error.is_absent() => {
+            // A locked version may be one that this mirror never had.
+            let listed = versions(context, mirror, source)?;
+            if listed.is_some_and(|listed| listed.contains(version)) {
+                let why = format!("there is no such file, though index.json lists {version}");
+                return Err(HttpError::nonsense(&url, why).into());
+            }
+            return Ok(None);
+        }
         Err(error) => return Err(error.into()),
     };
     let Some(archive) = index.archives.get(&platform.to_string()) else {

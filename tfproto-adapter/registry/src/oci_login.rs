@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::context::Context;
 use crate::credentials::ask;
 use crate::error::FetchError;
-use crate::http::Client;
+use crate::http::{Client, HttpError};
 
 /// What is known of us.
 #[derive(Debug, Default)]
@@ -167,8 +167,13 @@ pub fn login(
     let Some(realm) = parameters.get("realm") else {
         return Ok(None);
     };
-    if !scheme.eq_ignore_ascii_case("bearer") || !realm.starts_with("https://") {
+    if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(None);
+    }
+    if !realm.starts_with("https://") {
+        return Err(FetchError::Configuration(format!(
+            "the registry sends logins to {realm}, which is no https address"
+        )));
     }
     let query: Vec<_> = ["service", "scope"]
         .iter()
@@ -181,9 +186,15 @@ pub fn login(
         token: Option<String>,
         access_token: Option<String>,
     }
-    let (_, answer): (_, Answer) = client.json(&url, login.basic())?;
-    let token = answer.token.or(answer.access_token);
-    Ok(token.map(|token| format!("Bearer {token}")))
+    let answer = client.json(&url, login.basic());
+    let (url, answer): (_, Answer) = answer.map_err(FetchError::Login)?;
+    match answer.token.or(answer.access_token) {
+        Some(token) => Ok(Some(format!("Bearer {token}"))),
+        None => Err(FetchError::Login(HttpError::nonsense(
+            &url,
+            "it holds no token",
+        ))),
+    }
 }
 
 /// Reads `name="value",…`.

@@ -26,6 +26,14 @@ struct Versions {
 #[derive(Deserialize)]
 struct VersionEntry {
     version: String,
+    #[serde(default)]
+    platforms: Vec<VersionPlatform>,
+}
+
+#[derive(Deserialize)]
+struct VersionPlatform {
+    os: String,
+    arch: String,
 }
 
 /// What a registry says of a package.
@@ -72,13 +80,10 @@ pub fn versions(
     context: &Context,
     source: &ProviderSource,
 ) -> Result<Option<BTreeSet<Version>>, FetchError> {
-    let base = base(context, source.host())?;
-    let url = format!("{base}{}/{}/versions", source.namespace(), source.kind());
-    let authorization = context.bearer(source.host())?;
-    let versions: Versions = match context.client.json(&url, authorization) {
-        Ok((_, versions)) => versions,
-        Err(error) if error.is_absent() => return Ok(None),
-        Err(error) => return Err(error.into()),
+    let versions = match listed_versions(context, source) {
+        Ok(versions) => versions,
+        Err(FetchError::Http(error)) if error.is_absent() => return Ok(None),
+        Err(error) => return Err(error),
     };
     for warning in versions.warnings.iter().flatten() {
         context.warn(format!("{}: {warning}", source.host()));
@@ -88,6 +93,25 @@ pub fn versions(
         .iter()
         .filter_map(|entry| Version::parse(&entry.version).ok());
     Ok(Some(parsed.collect()))
+}
+
+fn listed_versions(context: &Context, source: &ProviderSource) -> Result<Versions, FetchError> {
+    let base = base(context, source.host())?;
+    let url = format!("{base}{}/{}/versions", source.namespace(), source.kind());
+    let authorization = context.bearer(source.host())?;
+    Ok(context.client.json(&url, authorization)?.1)
+}
+
+/// The platforms that the registry has a version for, as far as it says.
+pub fn platforms(context: &Context, source: &ProviderSource, version: &Version) -> Vec<String> {
+    let Ok(versions) = listed_versions(context, source) else {
+        return Vec::new();
+    };
+    let is_it = |entry: &&VersionEntry| Version::parse(&entry.version).is_ok_and(|v| v == *version);
+    let entry = versions.versions.iter().find(is_it);
+    let platforms = entry.map(|entry| entry.platforms.as_slice());
+    let platforms = platforms.unwrap_or_default().iter();
+    platforms.map(|p| format!("{}_{}", p.os, p.arch)).collect()
 }
 
 /// What the registry offers for a platform, with checksums and signature verified.
@@ -236,7 +260,14 @@ fn check_signature(
     let ask = Ask::default();
     let sums = context
         .client
-        .document(&resolve(url, &description.shasums_url)?, &ask)?;
+        .document(&resolve(url, &description.shasums_url)?, &ask);
+    let sums = match sums {
+        Err(error) if error.is_absent() => {
+            let error = refused(format!("the list of checksums is not there: {error}"));
+            return excuse(is_free, error, offer);
+        }
+        sums => sums?,
+    };
     let listed = listed(&sums.body);
     let expected = offer.expected.first();
     match listed
@@ -270,7 +301,13 @@ fn check_signature(
         );
     }
     let signature_url = resolve(url, &description.shasums_signature_url)?;
-    let signature = context.client.document(&signature_url, &ask)?;
+    let signature = match context.client.document(&signature_url, &ask) {
+        Err(error) if error.is_absent() => {
+            let error = refused(format!("the package's signature is not there: {error}"));
+            return excuse(is_free, error, offer);
+        }
+        signature => signature?,
+    };
     match openpgp::verify(&sums.body, &signature.body, &keys) {
         Ok(signed) => {
             tracing::debug!("{source}: signed by {}", signed.key);

@@ -18,8 +18,8 @@ pub struct Search<'a> {
     constraints: String,
     locked: Option<Version>,
     tried: Vec<(String, String)>,
-    /// Whether all places that were tried could be asked.
-    is_sure: bool,
+    /// Those of them that could not be asked.
+    silent: Vec<(String, String)>,
 }
 
 /// A package that a method offers.
@@ -39,7 +39,7 @@ impl<'a> Search<'a> {
             constraints: constraints.to_string(),
             locked: None,
             tried: Vec::new(),
-            is_sure: true,
+            silent: Vec::new(),
         }
     }
 
@@ -66,13 +66,21 @@ impl<'a> Search<'a> {
             let registries = index == 0 && !local_only;
             let versions = self.versions(source, registries)?;
             if let Some(version) = constraints.newest(&versions) {
+                if let Some((place, outcome)) = self.silent.first() {
+                    self.context.warn(format!(
+                        "{version} is the newest that could be found, but not everybody could be \
+                         asked: {place}: {outcome}"
+                    ));
+                }
                 return Ok((source.clone(), version.clone()));
             }
             all.extend(versions);
         }
-        let newest = Constraints::default().newest(&all).or(all.last());
-        let lacks = newest.cloned().map(Lacks::Newest);
-        Err(self.not_found(self.context.environment.platform(), lacks))
+        let lacks = Lacks::Newest {
+            release: Constraints::default().newest(&all).cloned(),
+            prerelease: all.last().filter(|last| !last.pre.is_empty()).cloned(),
+        };
+        Err(self.not_found(self.context.environment.platform(), Some(lacks)))
     }
 
     /// Whether a directory of this machine has it, without telling.
@@ -118,9 +126,12 @@ impl<'a> Search<'a> {
                     all.extend(versions);
                 }
                 Ok(None) => self.note(method, source, nothing(method, "does not know it")),
-                // Whoever cannot be asked might have had a newer one, but there may be another
-                // that has one that will do.
-                Err(error) => self.note_failure(method, source, &error),
+                Err(error) => {
+                    self.note_failure(method, source, &error);
+                    if is_final(method) {
+                        return Err(self.not_found(context.environment.platform(), None));
+                    }
+                }
             }
         }
         Ok(all)
@@ -159,14 +170,25 @@ impl<'a> Search<'a> {
             .filter(|method| method.covers(source))
         {
             match self.offer_of(method, source, version, platform) {
-                Ok(Some(offer)) => return Ok(Found { method, offer }),
+                Ok(Some(mut offer)) => {
+                    for warning in &mut offer.warnings {
+                        *warning = format!("{source} {version}: {warning}");
+                    }
+                    return Ok(Found { method, offer });
+                }
                 Ok(None) => {
-                    let outcome = format!("does not have {version} for {platform}");
+                    let mut outcome = format!("does not have {version} for {platform}");
+                    if let Some(instead) = self.instead_of(method, source, version) {
+                        outcome.push_str(&format!(", but {instead}"));
+                    }
                     self.note(method, source, nothing(method, &outcome));
                 }
                 // What cannot be reached may be had elsewhere; what is not to be trusted ends it.
-                Err(error @ (FetchError::Http(_) | FetchError::NoRegistry { .. })) => {
+                Err(error) if error.is_silence() => {
                     self.note_failure(method, source, &error);
+                    if is_final(method) {
+                        return Err(self.not_found(platform, None));
+                    }
                 }
                 Err(error) => return Err(failed(source, version, &method.kind, error)),
             }
@@ -199,6 +221,32 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// What a method has instead of a package; asked for again, since only failures are told of it.
+    fn instead_of(
+        &self,
+        method: &Method,
+        source: &ProviderSource,
+        version: &Version,
+    ) -> Option<String> {
+        let context = self.context;
+        let platforms = match &method.kind {
+            MethodKind::Direct => registry::platforms(context, source, version),
+            MethodKind::NetworkMirror(url) => {
+                network_mirror::platforms(context, url, source, version)
+            }
+            MethodKind::FilesystemMirror(root) => {
+                filesystem::platforms(root, source, version, context.environment.platform())
+            }
+            MethodKind::OciMirror(_) => Vec::new(),
+        };
+        if !platforms.is_empty() {
+            return Some(format!("for {}", platforms.join(", ")));
+        }
+        let versions = self.versions_of(method, source).ok().flatten()?;
+        let has_others = !versions.is_empty() && !versions.contains(version);
+        has_others.then(|| summary(&versions))
+    }
+
     fn note(&mut self, method: &Method, source: &ProviderSource, outcome: &str) {
         let place = match method.kind {
             MethodKind::Direct => format!("{source} in the registry {}", source.host()),
@@ -209,11 +257,11 @@ impl<'a> Search<'a> {
 
     /// Notes an error with what helps against it.
     fn note_failure(&mut self, method: &Method, source: &ProviderSource, error: &FetchError) {
-        self.is_sure = false;
         match error.hint(&method.kind) {
             Some(hint) => self.note(method, source, &format!("{error} ({hint})")),
             None => self.note(method, source, &error.to_string()),
         }
+        self.silent.extend(self.tried.last().cloned());
     }
 
     fn not_found(&self, platform: &Platform, lacks: Option<Lacks>) -> InstallError {
@@ -221,7 +269,7 @@ impl<'a> Search<'a> {
             provider: self.spec.clone(),
             constraints: self.constraints.clone(),
             locked: self.locked.clone(),
-            lacks: lacks.filter(|_| self.is_sure),
+            lacks: lacks.filter(|_| self.silent.is_empty()),
             platform: platform.clone(),
             tried: self.tried.clone(),
         }))
@@ -241,6 +289,14 @@ pub fn failed(
         method: method.clone(),
         source: Box::new(error),
     }
+}
+
+/// Whether no other method is asked where this one could not be.
+///
+/// Whoever set up a mirror wants what it has, and not silently another version from elsewhere. A
+/// registry may be out of reach where mirrors are in its place.
+fn is_final(method: &Method) -> bool {
+    method.kind != MethodKind::Direct
 }
 
 /// What is said of a method that has nothing.

@@ -4,15 +4,12 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use nixops4_tfproto::discovery::{Platform, ProviderSource, Version, extract};
+use nixops4_tfproto::discovery::{Platform, ProviderSource, Version, extract, find_executable};
 use nixops4_tfproto::lockfile::{LockedProvider, PackageHash};
 
 use crate::context::Context;
 use crate::error::FetchError;
 use crate::offer::Offer;
-
-/// Allows packages from the cache that nothing is known of.
-const MAY_BREAK: &str = "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE";
 
 /// The cache.
 #[derive(Debug)]
@@ -38,14 +35,12 @@ impl SharedCache {
         locked: Option<&LockedProvider>,
         offer: &Offer,
     ) -> Option<PackageHash> {
-        let hash = PackageHash::of_directory(&self.place(source, version, platform), None).ok()?;
+        let place = self.place(source, version, platform);
+        let hash = PackageHash::of_directory(&place, None).ok()?;
+        find_executable(&place, source.kind()).ok()?;
         let is_right = match locked {
             Some(locked) => locked.accepts([&hash]),
-            None => {
-                let variable = context.environment.text_variable(MAY_BREAK);
-                let may_break = variable.is_some_and(|value| value != "0");
-                may_break || offer.expected.contains(&hash)
-            }
+            None => context.config.cache_may_break_lock_file || offer.expected.contains(&hash),
         };
         is_right.then_some(hash)
     }

@@ -277,9 +277,11 @@ fn a_host_may_be_trusted_without_signatures() {
     let host = world.server.host();
     world.configure(&format!("nixops4_unsigned_hosts = [\"{host}\"]\n"));
     let outcome = world.installed("");
+    let host = world.server.host();
+    let said = "the package is not signed; the host is trusted nevertheless";
     assert_eq!(
         outcome.warnings,
-        ["the package is not signed; the host is trusted nevertheless"]
+        [format!("{host}/acme/thing 1.0.0: {said}")]
     );
 }
 
@@ -374,7 +376,7 @@ fn what_is_not_there_is_told_with_all_that_was_tried() {
         "{error}"
     );
     assert!(
-        error.ends_with("hint: the newest version there is is 1.0.0: allow it in `version`"),
+        error.ends_with("hint: the newest release is 1.0.0: allow it in `version`"),
         "{error}"
     );
     world.server.unset("/v1/providers/acme/thing/versions");
@@ -608,7 +610,12 @@ fn mirrors_on_this_machine_are_used_where_they_are() {
         mirror.display()
     ));
     let world = world.asking_for("registry.example.com/acme/thing");
-    world.installed("1.0.0");
+    let report = world.install("1.0.0", &Options::default());
+    let warnings = report.expect("installed").warnings;
+    assert!(
+        warnings[0].contains("1.0.0 is the newest that could be found, but not everybody"),
+        "{warnings:?}"
+    );
     let lock = world.lock_file();
     assert!(lock.contains("h1:") && lock.contains("zh:"), "{lock}");
     assert!(
@@ -700,9 +707,15 @@ fn overrides_of_developers_are_left_alone() {
     let (world, ..) = published(&["1.0.0"]);
     let source = format!("{}/acme/thing", world.server.host());
     world.configure(&format!(
-        "provider_installation {{\n dev_overrides {{ \"{source}\" = \"/dev\" }}\n direct {{}}\n}}\n"
+        "provider_installation {{\n dev_overrides {{ \"{source}\" = \"/dev/none\" }}\n direct {{}}\n}}\n"
     ));
-    assert_eq!(world.installed("").done, Done::Overridden);
+    let outcome = world.installed("");
+    assert_eq!(outcome.done, Done::Overridden);
+    let warned = outcome.warnings.first().expect("a warning");
+    assert!(
+        warned.contains("/.tofurc, line 2: ") && warned.contains("/dev/none, which does not exist"),
+        "{warned}"
+    );
     assert!(!world.has_lock_file());
     assert!(world.server.requests().is_empty());
 }
@@ -881,4 +894,313 @@ fn what_is_installed_is_locked_without_being_fetched_again() {
     world.install("", &options).expect("locked");
     assert_eq!(world.server.count(&path), 2);
     assert_eq!(std::fs::read(&program).expect("the program"), PROGRAM);
+}
+
+#[test]
+fn a_locked_version_stays_what_it_was_also_where_it_is_chosen_anew() {
+    let world = World::new();
+    let package = format!(
+        "mirror/registry.example.com/acme/thing/1.0.0/{}",
+        Platform::current()
+    );
+    let program = format!("{package}/terraform-provider-thing");
+    world.write(&program, PROGRAM);
+    world.runnable(&program);
+    world.mirrored_here();
+    let world = world.asking_for("registry.example.com/acme/thing");
+    world.installed("");
+    let lock = world.lock_file();
+    world.write(&format!("{package}/README"), b"changed");
+    let upgrade = Options {
+        upgrade: true,
+        ..Options::default()
+    };
+    let error = world.install("", &upgrade).expect_err("refused");
+    let error = world::said(&error);
+    assert!(
+        error.contains("the package is not the one that is locked"),
+        "{error}"
+    );
+    assert_eq!(world.lock_file(), lock);
+    let accept = Options {
+        accept_new_hashes: true,
+        ..upgrade
+    };
+    world.install("", &accept).expect("locked");
+    assert_ne!(world.lock_file(), lock);
+}
+
+#[test]
+fn of_a_registry_the_locked_version_stays_what_it_was_too() {
+    let (world, ..) = published(&["1.0.0"]);
+    world.installed("");
+    let lock = world.lock_file();
+    let hashes = lock
+        .lines()
+        .filter(|line| line.contains("h1:") || line.contains("zh:"));
+    let mut other = lock.clone();
+    for line in hashes {
+        other = other.replace(&format!("{line}\n"), "");
+    }
+    let wrong = format!("hashes = [\n    \"zh:{}\",\n", "0".repeat(64));
+    let other = other.replace("hashes = [\n", &wrong);
+    world.write("project/.terraform.lock.hcl", other.as_bytes());
+    let upgrade = Options {
+        upgrade: true,
+        ..Options::default()
+    };
+    let error = world.install("", &upgrade).expect_err("refused");
+    assert!(world::said(&error).contains("not the one that is locked"));
+    assert_eq!(world.lock_file(), other);
+}
+
+#[test]
+fn a_lock_without_hashes_is_one_of_the_version_alone() {
+    let (world, ..) = published(&["1.0.0", "1.1.0"]);
+    world.installed("1.0.0");
+    let lock = world.lock_file();
+    let entry = format!(
+        "provider \"{}/acme/thing\" {{\n  version = \"1.0.0\"\n}}\n",
+        world.server.host()
+    );
+    world.write("project/.terraform.lock.hcl", entry.as_bytes());
+    world.found("");
+    let outcome = world.installed("1.0.0");
+    assert_eq!(outcome.version.map(|v| v.to_string()), Some("1.0.0".into()));
+    assert_eq!(world.lock_file(), lock);
+    world.forget();
+    world.write("project/.terraform.lock.hcl", entry.as_bytes());
+    world.installed("1.0.0");
+    assert_eq!(world.lock_file(), lock);
+}
+
+#[test]
+fn what_holds_no_plugin_is_not_locked() {
+    let world = World::new();
+    let base = "mirror/registry.example.com/acme/thing";
+    let platform = Platform::current();
+    let dir = format!("{base}/1.0.0/{platform}");
+    world.write(&format!("{dir}/README"), b"nothing else");
+    world.mirrored_here();
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let error = world.error("");
+    assert!(
+        error.contains("has no executable named terraform-provider-thing…; it holds README"),
+        "{error}"
+    );
+    world.write(&format!("{dir}/terraform-provider-thing"), PROGRAM);
+    let error = world.error("");
+    assert!(error.contains("is not executable"), "{error}");
+    std::fs::remove_dir_all(world.path(&dir)).expect("removed");
+    let file = format!("{base}/terraform-provider-thing_1.0.0_{platform}.zip");
+    world.write(&file, &archive(&[]));
+    let error = world.error("");
+    assert!(error.contains("it holds nothing"), "{error}");
+    assert!(!world.has_lock_file());
+
+    // Of what was fetched the address is told, which is what the user knows.
+    let (world, key) = (World::new(), SigningKey::new());
+    let mut release = release("1.0.0");
+    for package in &mut release.packages {
+        package.zip = archive(&[("README", b"nothing else")]);
+    }
+    registry(&world.server, std::slice::from_ref(&release), &key);
+    let error = world.error("");
+    let url = world
+        .server
+        .url(&release.archive_path(&release.packages[0]));
+    assert!(
+        error.contains(&format!("{url} has no executable named")),
+        "{error}"
+    );
+    assert!(!world.has_lock_file());
+}
+
+#[test]
+fn a_mirror_that_cannot_be_asked_ends_the_search() {
+    let world = World::new();
+    let host = "registry.example.com";
+    network_mirror(&world.server, host, &[release("1.1.0")]);
+    let url = world.server.url("/mirror/");
+    let file = format!(
+        "mirror/{host}/acme/thing/{}",
+        release("1.0.0").filename(&release("1.0.0").packages[0])
+    );
+    world.write(&file, &release("1.0.0").packages[0].zip);
+    let here = world.path("mirror");
+    world.configure(&format!(
+        "provider_installation {{\n network_mirror {{ url = \"{url}\" }}\n filesystem_mirror {{ path = \"{}\" }}\n}}\n",
+        here.display()
+    ));
+    let world = world.asking_for(&format!("{host}/acme/thing"));
+    let index = format!("/mirror/{host}/acme/thing/index.json");
+    let version = format!("/mirror/{host}/acme/thing/1.1.0.json");
+    for (path, status) in [(&version, 403), (&version, 404), (&index, 403)] {
+        world.server.set(path, Reply::status(status));
+        let error = world.error("");
+        match status {
+            404 => assert!(error.contains("though index.json lists 1.1.0"), "{error}"),
+            _ => assert!(error.contains("403"), "{error}"),
+        }
+        assert!(!error.contains("hint: the newest"), "{error}");
+        assert!(!world.has_lock_file());
+    }
+    // Whoever does not know it passes it on.
+    world.server.set(&index, Reply::status(404));
+    let outcome = world.installed("");
+    assert_eq!(outcome.version.map(|v| v.to_string()), Some("1.0.0".into()));
+}
+
+#[test]
+fn oci_logins_that_fail_are_told() {
+    let world = World::new();
+    oci_mirror(&world.server, &[release("1.0.0")]);
+    let host = world.server.host();
+    world.configure(&format!(
+        "provider_installation {{\n oci_mirror {{\n  repository_template = \"{host}/mirror/${{namespace}}/${{type}}\"\n  include = [\"registry.example.com/*/*\"]\n }}\n direct {{}}\n}}\n"
+    ));
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let tags = "/v2/mirror/acme/thing/tags/list";
+    let refused_by = |realm: &str| {
+        let challenge = format!("Bearer realm=\"{realm}\",service=\"s\"");
+        let reply = Reply::status(401).header("WWW-Authenticate", &challenge);
+        world.server.set(tags, reply);
+        world.error("")
+    };
+    let error = refused_by(&world.server.url("/token"));
+    assert!(
+        error.contains("cannot log in: ") && error.contains("404"),
+        "{error}"
+    );
+    assert!(error.contains("`oci_credentials`"), "{error}");
+    let error = refused_by("http://localhost/token");
+    assert!(
+        error.contains("sends logins to http://localhost/token, which is no https address"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_trickles_in_has_an_end() {
+    let (mut world, ..) = published(&["1.0.0"]);
+    world.set("TF_REGISTRY_CLIENT_TIMEOUT", "1");
+    world.set("TF_REGISTRY_DISCOVERY_RETRY", "0");
+    let services = json!({ "providers.v1": "/v1/providers/" });
+    world.server.set(
+        "/.well-known/terraform.json",
+        Reply::json(&services).trickling(),
+    );
+    let error = world.error("");
+    assert!(error.contains("no answer: timeout"), "{error}");
+}
+
+#[test]
+fn a_server_that_asks_for_patience_gets_some() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let path = releases[0].archive_path(&releases[0].packages[0]);
+    let good = Reply::file(releases[0].packages[0].zip.clone());
+    let busy = Reply::status(429).header("Retry-After", "2");
+    world.server.set_all(&path, vec![busy, good]);
+    let began = std::time::Instant::now();
+    world.installed("");
+    assert!(began.elapsed() >= std::time::Duration::from_secs(2));
+}
+
+#[test]
+fn a_file_of_authorities_that_is_not_there_is_told_by_its_variable() {
+    for name in ["NIXOPS4_EXTRA_CA_FILE", "SSL_CERT_FILE"] {
+        let (mut world, ..) = published(&["1.0.0"]);
+        world.set(name, "/nonexistent");
+        let error = world.error("");
+        let told = format!("{name}: cannot read /nonexistent: No such file");
+        assert!(error.starts_with(&told), "{error}");
+    }
+}
+
+#[test]
+fn a_host_may_be_trusted_whose_signatures_are_not_there() {
+    for is_list in [true, false] {
+        let (world, releases, _) = published(&["1.0.0"]);
+        let list = releases[0].checksums_path();
+        let path = if is_list { list } else { format!("{list}.sig") };
+        world.server.set(&path, Reply::status(404));
+        let error = world.error("");
+        assert!(
+            error.contains("is not there: ") && error.contains("nixops4_unsigned_hosts"),
+            "{error}"
+        );
+        let host = world.server.host();
+        world.configure(&format!("nixops4_unsigned_hosts = [\"{host}\"]\n"));
+        let outcome = world.installed("");
+        let (warning, named) = (&outcome.warnings[0], format!("{host}/acme/thing 1.0.0: "));
+        assert!(warning.starts_with(&named), "{warning}");
+        assert!(
+            warning.contains("the host is trusted nevertheless"),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
+fn what_there_is_instead_is_told() {
+    let (world, ..) = published(&["1.0.0", "1.1.0-rc1"]);
+    let error = world.error(">= 1.1.0-rc1");
+    assert!(
+        error.ends_with(
+            "hint: the newest release is 1.0.0: allow it in `version`; 1.1.0-rc1 is a prerelease, \
+             which only `version = \"1.1.0-rc1\"` asks for"
+        ),
+        "{error}"
+    );
+    let world = World::new();
+    world.write(
+        "mirror/registry.example.com/acme/thing/1.0.0/plan9_386/terraform-provider-thing",
+        PROGRAM,
+    );
+    world.mirrored_here();
+    let world = world.asking_for("registry.example.com/acme/thing");
+    let error = world.error("");
+    let own = Platform::current();
+    assert!(
+        error.contains(&format!("does not have 1.0.0 for {own}, but for plan9_386")),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_does_not_say_what_it_is_is_told_so() {
+    let (world, ..) = published(&["1.0.0"]);
+    let path = "/v1/providers/acme/thing/versions";
+    world.server.set(path, Reply::new("", "{}"));
+    let error = world.error("");
+    assert!(
+        error.contains("it does not say that it is JSON (Content-Type)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_shared_cache_that_is_not_there_is_not_made() {
+    let (world, ..) = published(&["1.0.0"]);
+    world.configure("plugin_cache_dir = \"$HOME/none\"\n");
+    let error = world.error("");
+    assert!(
+        error.contains("/.tofurc, line 1: the plugin cache ") && error.contains("home/none"),
+        "{error}"
+    );
+    assert!(!world.path("home/none").exists());
+}
+
+#[test]
+fn a_file_may_allow_what_lies_in_the_shared_cache() {
+    let (world, releases, _) = published(&["1.0.0"]);
+    let cache = world.path("shared").display().to_string();
+    world.configure(&format!(
+        "plugin_cache_dir = \"{cache}\"\nplugin_cache_may_break_dependency_lock_file = true\n"
+    ));
+    world.installed("");
+    world.remove_lock_file();
+    world.installed("");
+    let archive = releases[0].archive_path(&releases[0].packages[0]);
+    assert_eq!(world.server.count(&archive), 1);
 }

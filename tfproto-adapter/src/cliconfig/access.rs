@@ -103,6 +103,10 @@ impl Access {
         }
         for item in body.named("credentials_helper") {
             for (name, block) in item.labelled() {
+                if self.credentials_helper.is_some() {
+                    let message = "there is already a credentials_helper block";
+                    return Err(SyntaxError::new(item.line, message));
+                }
                 let args = block.named("args").next().map(Item::texts).transpose()?;
                 let args = args.unwrap_or_default().into_iter().map(str::to_owned);
                 self.credentials_helper = Some((name.to_owned(), args.collect()));

@@ -25,6 +25,10 @@ pub struct CliConfig {
     pub installation: Option<Installation>,
     /// A cache shared by several projects.
     pub plugin_cache_dir: Option<PathBuf>,
+    /// What said where that is: a variable, or a file with a line.
+    cache_place: String,
+    /// Whether packages from the cache are taken that nothing is known of.
+    pub cache_may_break_lock_file: bool,
     /// What is needed to speak to hosts.
     pub access: Access,
     /// Hosts whose packages need no valid signature; a setting of ours alone.
@@ -40,6 +44,8 @@ pub struct CliConfig {
 pub struct Installation {
     /// Directories that hold a provider's executable directly, for its developers.
     pub dev_overrides: BTreeMap<ProviderSource, PathBuf>,
+    /// File and line of each of them.
+    pub override_places: BTreeMap<ProviderSource, String>,
     /// The methods to try.
     pub methods: Vec<Method>,
 }
@@ -88,6 +94,14 @@ pub enum CliConfigError {
         path: PathBuf,
         /// Where and why.
         problem: SyntaxError,
+    },
+    /// The cache is not there; Terraform and OpenTofu do not make it either.
+    #[error("{place}: the plugin cache {dir} is not a folder")]
+    NoCache {
+        /// What names it.
+        place: String,
+        /// The folder.
+        dir: PathBuf,
     },
 }
 
@@ -163,10 +177,32 @@ impl CliConfig {
         Ok(config)
     }
 
+    /// Where `dev_overrides` names a provider, as file and line.
+    pub fn override_place(&self, source: &ProviderSource) -> &str {
+        let installation = self.installation.as_ref();
+        let place = installation.and_then(|found| found.override_places.get(source));
+        place.map_or("", String::as_str)
+    }
+
+    /// Checks that the cache can be written to, which only matters to those who install.
+    pub fn check_cache(&self) -> Result<(), CliConfigError> {
+        match &self.plugin_cache_dir {
+            Some(dir) if !dir.is_dir() => Err(CliConfigError::NoCache {
+                place: self.cache_place.clone(),
+                dir: dir.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Variables win over files.
     fn override_by(&mut self, environment: &Environment) {
-        if let Some(dir) = environment.path_variable("TF_PLUGIN_CACHE_DIR") {
+        if let Some(dir) = environment.path_variable(CACHE_DIR) {
             self.plugin_cache_dir = Some(environment.absolute(dir));
+            CACHE_DIR.clone_into(&mut self.cache_place);
+        }
+        if let Some(value) = environment.text_variable(MAY_BREAK) {
+            self.cache_may_break_lock_file = value != "0";
         }
         self.access.add_tokens(environment);
     }
@@ -196,19 +232,25 @@ impl CliConfig {
             .iter()
             .filter(|item| !KNOWN.contains(&item.name.as_str()))
         {
-            let (shown, line, name) = (path.display(), item.line, &item.name);
+            let (place, name) = (place(path, item), &item.name);
             self.warnings
-                .push(format!("{shown}, line {line}: unknown setting \"{name}\""));
+                .push(format!("{place}: unknown setting \"{name}\""));
         }
+        self.warnings.extend(unknown_inside(path, body));
         for (item, block) in body.blocks("provider_installation") {
             if self.installation.is_some() {
                 let message = "there is already a provider_installation block";
                 return Err(SyntaxError::new(item.line, message));
             }
-            self.installation = Some(installation(block, environment)?);
+            self.installation = Some(installation(path, block, environment)?);
         }
         for item in body.named("plugin_cache_dir") {
-            self.plugin_cache_dir = Some(environment.absolute(item.text()?));
+            let dir = environment.expanded(item.text()?);
+            self.plugin_cache_dir = Some(environment.absolute(dir));
+            self.cache_place = place(path, item);
+        }
+        for item in body.named("plugin_cache_may_break_dependency_lock_file") {
+            self.cache_may_break_lock_file = item.flag()?;
         }
         for item in body.named(UNSIGNED) {
             let hosts = item.texts()?.into_iter().map(parse_host);
@@ -219,6 +261,89 @@ impl CliConfig {
         self.access.merge(body)?;
         Ok(())
     }
+}
+
+/// Names the cache.
+const CACHE_DIR: &str = "TF_PLUGIN_CACHE_DIR";
+/// Allows packages from the cache that nothing is known of.
+const MAY_BREAK: &str = "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE";
+
+/// File and line, for messages.
+fn place(path: &Path, item: &Item) -> String {
+    format!("{}, line {}", path.display(), item.line)
+}
+
+/// What blocks may hold, by their names; those that hold names of the user's are not listed.
+const KNOWN_INSIDE: [(&str, &[&str]); 10] = [
+    ("filesystem_mirror", &["path", "include", "exclude"]),
+    (
+        "network_mirror",
+        &[
+            "url",
+            "include",
+            "exclude",
+            "download_retry_count",
+            "trust_all_hashes",
+        ],
+    ),
+    (
+        "oci_mirror",
+        &[
+            "repository_template",
+            "include",
+            "exclude",
+            "download_retry_count",
+        ],
+    ),
+    ("direct", &["include", "exclude", "download_retry_count"]),
+    ("host", &["services"]),
+    ("credentials", &["token"]),
+    ("credentials_helper", &["args"]),
+    (
+        "registry_protocols",
+        &["retry_count", "request_timeout_seconds"],
+    ),
+    (
+        "oci_credentials",
+        &[
+            "username",
+            "password",
+            "access_token",
+            "refresh_token",
+            "docker_credentials_helper",
+        ],
+    ),
+    ("provider_installation", &[]),
+];
+
+/// Warnings of settings in blocks that are not known there.
+fn unknown_inside(path: &Path, body: &Body) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for item in &body.items {
+        let Some((_, known)) = KNOWN_INSIDE.iter().find(|(name, _)| *name == item.name) else {
+            continue;
+        };
+        if item.name == "provider_installation" {
+            for inner in item.bodies() {
+                warnings.extend(unknown_inside(path, inner));
+            }
+            continue;
+        }
+        let is_labelled = matches!(
+            item.name.as_str(),
+            "host" | "credentials" | "credentials_helper" | "oci_credentials"
+        );
+        let bodies: Vec<_> = match is_labelled {
+            true => item.labelled().into_iter().map(|(_, body)| body).collect(),
+            false => item.bodies().collect(),
+        };
+        let inside = bodies.into_iter().flat_map(|body| &body.items);
+        for odd in inside.filter(|inside| !known.contains(&inside.name.as_str())) {
+            let (place, name, block) = (place(path, odd), &odd.name, &item.name);
+            warnings.push(format!("{place}: unknown setting \"{name}\" in {block}"));
+        }
+    }
+    warnings
 }
 
 /// Names the hosts whose packages need no signature. Terraform and OpenTofu pass it over.
@@ -284,12 +409,16 @@ fn files_in(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn installation(block: &Body, environment: &Environment) -> Result<Installation, SyntaxError> {
+fn installation(
+    path: &Path,
+    block: &Body,
+    environment: &Environment,
+) -> Result<Installation, SyntaxError> {
     let mut result = Installation::default();
     for item in &block.items {
         for body in item.bodies() {
             if item.name == "dev_overrides" {
-                add_overrides(&mut result, item, body, environment)?;
+                add_overrides(&mut result, path, item, body, environment)?;
             } else {
                 result.methods.push(method(item, body, environment)?);
             }
@@ -304,6 +433,7 @@ fn installation(block: &Body, environment: &Environment) -> Result<Installation,
 
 fn add_overrides(
     installation: &mut Installation,
+    path: &Path,
     block: &Item,
     body: &Body,
     environment: &Environment,
@@ -317,6 +447,9 @@ fn add_overrides(
             .map_err(|error| SyntaxError::new(item.line, error.to_string()))?;
         let dir = environment.absolute(item.text()?);
         for source in spec.candidates() {
+            installation
+                .override_places
+                .insert(source.clone(), place(path, item));
             installation.dev_overrides.insert(source, dir.clone());
         }
     }

@@ -179,3 +179,46 @@ fn errors_name_file_and_line() {
         assert_eq!(Home::error(text), format!(".tofurc, {message}"));
     }
 }
+
+#[test]
+fn unknown_settings_in_blocks_warn_too() {
+    let text = "provider_installation {\n  direct {\n    exlude = []\n  }\n}\n\
+                credentials \"x.example\" {\n  tocken = \"x\"\n}\n";
+    let config = Home::new(&[(".tofurc", text)]).load();
+    let ends = [
+        "line 3: unknown setting \"exlude\" in direct",
+        "line 7: unknown setting \"tocken\" in credentials",
+    ];
+    assert_eq!(config.warnings.len(), ends.len(), "{:?}", config.warnings);
+    for (warning, end) in config.warnings.iter().zip(ends) {
+        assert!(warning.ends_with(end), "{warning}");
+    }
+    let config = Home::new(&[(".tofurc", INSTALLATION)]).load();
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let twice = "credentials_helper \"a\" {}\ncredentials_helper \"b\" {}\n";
+    assert_eq!(
+        Home::error(twice),
+        ".tofurc, line 2: there is already a credentials_helper block"
+    );
+}
+
+#[test]
+fn the_cache_may_be_named_with_variables_and_must_be_there() {
+    let text = "\nplugin_cache_dir = \"$HOME/${KIND}/x$UNSET\"\n\
+                plugin_cache_may_break_dependency_lock_file = true\n";
+    let home = Home::new(&[(".tofurc", text)]);
+    let load = |variables: &[(&str, &str)]| home.load_with(variables).expect("a configuration");
+    let config = load(&[("KIND", "cache")]);
+    let dir = home.0.path().join("cache/x");
+    assert_eq!(config.plugin_cache_dir.as_ref(), Some(&dir));
+    assert!(config.cache_may_break_lock_file);
+    let error = config.check_cache().expect_err("no folder").to_string();
+    let shown = dir.display();
+    let end = format!("/.tofurc, line 2: the plugin cache {shown} is not a folder");
+    assert!(error.ends_with(&end), "{error}");
+    let config = load(&[("TF_PLUGIN_CACHE_DIR", "none")]);
+    let error = config.check_cache().expect_err("no folder").to_string();
+    assert!(error.starts_with("TF_PLUGIN_CACHE_DIR: "), "{error}");
+    std::fs::create_dir_all(&dir).expect("a folder");
+    load(&[("KIND", "cache")]).check_cache().expect("a folder");
+}

@@ -39,7 +39,9 @@ impl From<LaunchError> for ProviderError {
 fn launch_hints(failure: &LaunchFailure) -> Vec<String> {
     let hint = match failure {
         LaunchFailure::NotExecutable => "make it executable: chmod +x",
-        LaunchFailure::Missing => "check the provider's `executable`, or install the plugin",
+        LaunchFailure::Missing => {
+            "check the provider's `executable` or `package`, or install the plugin"
+        }
         LaunchFailure::NoLoader | LaunchFailure::WrongFormat { .. } => {
             "use the plugin package that is made for this machine and system"
         }

@@ -107,6 +107,26 @@ impl Environment {
         self.current_dir.join(path)
     }
 
+    /// A text with `$NAME` and `${NAME}` in it replaced; what is not set is empty, as in Go.
+    pub fn expanded(&self, text: &str) -> String {
+        let mut expanded = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            expanded.push_str(before);
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let (name, behind) = match after.strip_prefix('{').and_then(|in_| in_.split_once('}')) {
+                Some(parts) => parts,
+                None => after.split_at(after.find(|c| !is_name(c)).unwrap_or(after.len())),
+            };
+            if name.is_empty() {
+                expanded.push('$');
+            }
+            expanded.push_str(self.text_variable(name).unwrap_or_default());
+            rest = behind;
+        }
+        expanded + rest
+    }
+
     /// The places where plugins lie without any configuration, in Terraform's order.
     pub(super) fn implied_mirrors(&self) -> Vec<PathBuf> {
         let mut dirs = vec![self.absolute("terraform.d/plugins")];

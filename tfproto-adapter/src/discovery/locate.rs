@@ -87,8 +87,18 @@ pub enum LocateError {
     Package {
         /// The provider.
         provider: Box<ProviderSource>,
-        /// Its version, or "(dev override)".
+        /// Its version.
         version: String,
+        /// What is wrong.
+        source: Box<PackageError>,
+    },
+    /// A developer's override is broken.
+    #[error("the developer's override of {provider} is unusable")]
+    Override {
+        /// The provider.
+        provider: Box<ProviderSource>,
+        /// Where `dev_overrides` names it.
+        place: String,
         /// What is wrong.
         source: Box<PackageError>,
     },
@@ -122,6 +132,8 @@ pub enum LocateError {
 #[derive(Debug)]
 pub struct NotFound {
     request: Request,
+    /// The only version that does, since the lock file says so.
+    locked: Option<Version>,
     platform: Platform,
     /// The places, in the order they were tried.
     pub tried: Vec<Tried>,
@@ -138,6 +150,9 @@ impl LocateError {
             Self::LockedOtherwise { .. } => {
                 vec!["`nixops4 providers install --upgrade` locks another version".to_owned()]
             }
+            Self::Override { place, .. } => vec![format!(
+                "`dev_overrides` names it in {place}: build the plugin there, or take that out"
+            )],
             Self::Config(_) | Self::Package { .. } | Self::Unfit { .. } => Vec::new(),
         }
     }
@@ -157,7 +172,7 @@ pub fn locate(
     for source in &sources {
         let overrides = config.installation.iter().map(|found| &found.dev_overrides);
         if let Some(dir) = overrides.filter_map(|dirs| dirs.get(source)).next() {
-            return dev_override(source.clone(), dir, config.warnings);
+            return dev_override(source.clone(), dir, &config);
         }
     }
     let locked = lock
@@ -190,9 +205,11 @@ pub fn locate(
         }
     }
     let mut hints = config.warnings.clone();
-    hints.push(search.near.hint());
+    let locked = locked.map(|locked| locked.version.clone());
+    hints.push(search.near.hint(locked.as_ref()));
     Err(LocateError::NotFound(Box::new(NotFound {
         request: request.clone(),
+        locked,
         platform: environment.platform().clone(),
         hints,
         tried: search.tried,
@@ -271,10 +288,15 @@ impl fmt::Display for Place<'_> {
 fn dev_override(
     source: ProviderSource,
     dir: &Path,
-    mut warnings: Vec<String>,
+    config: &CliConfig,
 ) -> Result<Located, LocateError> {
-    let executable = find_executable(dir, source.kind())
-        .map_err(|problem| broken(&source, "(dev override)", problem))?;
+    let executable =
+        find_executable(dir, source.kind()).map_err(|problem| LocateError::Override {
+            provider: Box::new(source.clone()),
+            place: config.override_place(&source).to_owned(),
+            source: Box::new(problem),
+        })?;
+    let mut warnings = config.warnings.clone();
     let shown = dir.display();
     warnings.push(format!(
         "{source} is overridden by {shown}; its version is not checked"
@@ -334,11 +356,7 @@ impl Search<'_> {
                 found.entry(version).or_default().extend(packages);
             }
         }
-        let version = match self.locked {
-            Some(locked) => Some(&locked.version).filter(|version| found.contains_key(version)),
-            None => self.request.constraints.newest(found.keys()),
-        };
-        let Some(version) = version.cloned() else {
+        let Some(version) = self.wanted(found.keys()).cloned() else {
             return Ok(None);
         };
         let failed = |problem| broken(source, &version.to_string(), problem);
@@ -453,18 +471,18 @@ impl Search<'_> {
 
     /// Notes what a place has if that will not do.
     fn consider(&mut self, listing: &Listing, place: Place<'_>, source: &ProviderSource) {
-        let exactly = self.locked.map(|locked| &locked.version);
-        let will_do = match exactly {
-            Some(version) => listing.packages.contains_key(version),
-            None => self
-                .request
-                .constraints
-                .newest(listing.packages.keys())
-                .is_some(),
-        };
-        if !will_do {
+        if self.wanted(listing.packages.keys()).is_none() {
             self.note(place, source, &describe(listing));
-            self.near.consider(listing, &self.request.constraints);
+            let elsewhere = self.wanted(listing.elsewhere.keys());
+            self.near.consider(listing, elsewhere);
+        }
+    }
+
+    /// The one of these versions that is wanted.
+    fn wanted<'v>(&self, mut versions: impl Iterator<Item = &'v Version>) -> Option<&'v Version> {
+        match self.locked {
+            Some(locked) => versions.find(|version| **version == locked.version),
+            None => self.request.constraints.newest(versions),
         }
     }
 
@@ -543,8 +561,9 @@ fn describe(listing: &Listing) -> String {
 }
 
 impl Near {
-    fn consider(&mut self, listing: &Listing, constraints: &Constraints) {
-        if let Some(version) = constraints.newest(listing.elsewhere.keys())
+    /// Looks at what a place has; `elsewhere` is what would do on another platform.
+    fn consider(&mut self, listing: &Listing, elsewhere: Option<&Version>) {
+        if let Some(version) = elsewhere
             && let Some(platforms) = listing.elsewhere.get(version)
         {
             let (version, platforms) = (version.clone(), platforms.iter().cloned().collect());
@@ -554,25 +573,31 @@ impl Near {
         }
     }
 
-    fn hint(&self) -> String {
-        match self {
-            Self::Nothing => {
+    fn hint(&self, locked: Option<&Version>) -> String {
+        match (self, locked) {
+            (Self::Nothing, _) => {
                 format!("{INSTALL} fetches it from its registry or a mirror; or set `executable`")
             }
-            Self::OtherContent(version) => format!(
+            (Self::OtherContent(version), _) => format!(
                 "if this {version} is what you want, {LOCK} adds its hash; otherwise {INSTALL} \
                  fetches the one that is locked"
             ),
-            Self::OtherPlatform { version, platforms } => format!(
+            (Self::OtherPlatform { version, platforms }, _) => format!(
                 "version {version} is there, but for {} only; {INSTALL} fetches it for this platform",
                 platforms.join(", ")
             ),
-            Self::OtherVersion(version) => {
-                format!(
-                    "the newest version there is {version}: allow it in `version`, or let {INSTALL} \
-                     fetch another"
-                )
-            }
+            (Self::OtherVersion(version), Some(locked)) => format!(
+                "{INSTALL} fetches {locked}; {version} is there, and \
+                 `nixops4 providers install --upgrade` locks another version than {locked}"
+            ),
+            (Self::OtherVersion(version), None) if !version.pre.is_empty() => format!(
+                "the newest version there, {version}, is a prerelease: `version = \"{version}\"` \
+                 asks for it, or let {INSTALL} fetch another"
+            ),
+            (Self::OtherVersion(version), None) => format!(
+                "the newest version there is {version}: allow it in `version`, or let {INSTALL} \
+                 fetch another"
+            ),
         }
     }
 }
@@ -584,7 +609,9 @@ impl fmt::Display for NotFound {
             constraints,
         } = &self.request;
         write!(f, "no plugin found for provider {source}")?;
-        if !constraints.is_any() {
+        if let Some(version) = &self.locked {
+            write!(f, " in version {version}, which the lock file asks for")?;
+        } else if !constraints.is_any() {
             write!(f, ", version {constraints}")?;
         }
         write!(f, ", on {}; tried:", self.platform)?;

@@ -24,7 +24,7 @@ mod version;
 pub use environment::{Environment, Platform};
 pub use locate::{LocateError, Located, Origin, Request, Tried, locate, methods};
 pub use named::in_package;
-pub use package::{PackageError, check_executable, extract, find_executable};
+pub use package::{PackageError, check_archive, check_executable, extract, find_executable};
 pub use source::{OPENTOFU_HOST, ProviderSource, SourceError, SourceSpec, TERRAFORM_HOST};
 pub(crate) use source::{parse_host, parse_part};
 pub use store::{PluginStore, StoredPackage};

@@ -1,5 +1,6 @@
 //! A provider package: its executable, and how an archive becomes a directory.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,28 +73,63 @@ pub fn find_executable(dir: &Path, kind: &str) -> Result<PathBuf, PackageError> 
                 .into_owned(),
         );
     }
+    let path = dir.join(executable_among(names, dir, kind)?);
+    check_executable(&path)?;
+    Ok(path)
+}
+
+/// Checks that an archive holds what `find_executable` would find once it is unpacked.
+pub fn check_archive(path: &Path, kind: &str) -> Result<(), PackageError> {
+    let bad = |error: zip::result::ZipError| PackageError::Archive {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    };
+    let file = File::open(path).map_err(write_error("open", path))?;
+    let mut archive = zip::ZipArchive::new(file).map_err(bad)?;
+    let names: BTreeSet<_> = archive
+        .file_names()
+        .filter_map(|name| Some(name.ok()?.split('/').next()?.to_owned()))
+        .collect();
+    let name = executable_among(names.into_iter().collect(), path, kind)?;
+    let fail = |problem| {
+        let path = path.join(&name);
+        Err(PackageError::NotExecutable { path, problem })
+    };
+    match archive.by_name(&name) {
+        Ok(entry) if !is_executable(&entry) => fail("is not executable"),
+        Ok(_) => Ok(()),
+        Err(_) => fail("is a directory, not an executable"),
+    }
+}
+
+/// Which of the names in a package is the executable's.
+fn executable_among(
+    mut names: Vec<String>,
+    package: &Path,
+    kind: &str,
+) -> Result<String, PackageError> {
     names.sort();
     let prefix = format!("terraform-provider-{kind}");
     let fits = |name: &&String| {
         name.strip_prefix(&prefix)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', '.']))
     };
-    let Some(name) = names.iter().find(fits) else {
-        let found = if names.is_empty() {
-            "nothing".to_owned()
-        } else {
-            names.join(", ")
-        };
-        let kind = kind.to_owned();
-        return Err(PackageError::NoExecutable {
-            dir: dir.to_owned(),
-            kind,
-            found,
-        });
-    };
-    let path = dir.join(name);
-    check_executable(&path)?;
-    Ok(path)
+    if let Some(name) = names.iter().find(fits) {
+        return Ok(name.clone());
+    }
+    Err(PackageError::NoExecutable {
+        dir: package.to_owned(),
+        kind: kind.to_owned(),
+        found: match names.is_empty() {
+            true => "nothing".to_owned(),
+            false => names.join(", "),
+        },
+    })
+}
+
+/// Whether an entry becomes an executable; archives from elsewhere do not tell.
+fn is_executable(entry: &zip::read::ZipFile<'_, File>) -> bool {
+    entry.unix_mode().is_none_or(|mode| mode & 0o111 != 0)
 }
 
 /// Checks that a file can be run, as far as its metadata tells.
@@ -192,8 +228,8 @@ pub fn extract(path: &Path, target: &Path) -> Result<(), PackageError> {
         if let Some(parent) = out.parent() {
             fs::create_dir_all(parent).map_err(write_error("create", parent))?;
         }
-        let executable = entry.unix_mode().is_none_or(|mode| mode & 0o111 != 0);
-        let mut file = create_file(&out, executable).map_err(write_error("create", &out))?;
+        let mut file =
+            create_file(&out, is_executable(&entry)).map_err(write_error("create", &out))?;
         io::copy(&mut entry, &mut file).map_err(|error| bad(error.to_string()))?;
         // A name in the cache promises the content, also after a power failure.
         file.sync_all().map_err(write_error("write", &out))?;

@@ -134,9 +134,10 @@ impl LockFile {
 }
 
 impl LockedProvider {
-    /// Whether one of these hashes is among the locked ones.
+    /// Whether one of these hashes is among the locked ones; without any, only the version is
+    /// locked.
     pub fn accepts<'a>(&self, hashes: impl IntoIterator<Item = &'a PackageHash>) -> bool {
-        hashes.into_iter().any(|hash| self.hashes.contains(hash))
+        self.hashes.is_empty() || hashes.into_iter().any(|hash| self.hashes.contains(hash))
     }
 }
 

@@ -184,18 +184,52 @@ async fn blocking<T: Send + 'static>(
     let told = failures.failures.iter().map(|failure| {
         let mut diagnostic = said(&failure.error);
         let provider = failure.provider.as_ref();
-        diagnostic.position = provider.and_then(|provider| place_of(&places, provider));
+        let places = provider.map(|provider| places_of(&places, provider));
+        let places = places.unwrap_or_default();
+        // Several instances may ask for it, and the first is shown.
+        diagnostic.position = places.iter().find_map(|place| place.position.clone());
+        if is_about_versions(&failure.error) {
+            add_conditions(&mut diagnostic, &places);
+        }
         diagnostic
     });
     Err(Diagnostics(told.collect()).into())
 }
 
-/// Where a provider is asked for; several instances may do so, and the first is told.
-fn place_of(places: &Places, provider: &SourceSpec) -> Option<Position> {
+/// Where a provider is asked for.
+fn places_of<'a>(places: &'a [Place], provider: &SourceSpec) -> Vec<&'a Place> {
     let candidates = provider.candidates();
     let is_same = |spec: &SourceSpec| spec.candidates().iter().any(|one| candidates.contains(one));
-    let found = places.iter().find(|(spec, _)| is_same(spec));
-    found.map(|(_, position)| position.clone())
+    let found = places.iter().filter(|place| is_same(&place.source));
+    found.collect()
+}
+
+fn is_about_versions(error: &InstallError) -> bool {
+    matches!(
+        error,
+        InstallError::NotFound(_) | InstallError::LockedOtherwise { .. }
+    )
+}
+
+/// Tells which instance asks for which versions, where several do: they may contradict each other.
+fn add_conditions(diagnostic: &mut Diagnostic, places: &[&Place]) {
+    let with_version = places.iter().filter_map(|place| {
+        let at = place.position.as_ref();
+        let at = at.map(|at| format!(" ({}:{}:{})", at.file, at.line, at.column));
+        let version = place.version.as_ref()?;
+        Some(format!(
+            "{} asks for {version}{}",
+            place.name,
+            at.unwrap_or_default()
+        ))
+    });
+    let lines: Vec<_> = with_version.collect();
+    if lines.len() < 2 {
+        return;
+    }
+    let detail = std::mem::take(&mut diagnostic.detail);
+    let lines = detail.lines().map(str::to_owned).chain(lines);
+    diagnostic.detail = lines.collect::<Vec<_>>().join("\n");
 }
 
 fn said(error: &InstallError) -> Diagnostic {
@@ -206,8 +240,17 @@ fn said(error: &InstallError) -> Diagnostic {
     diagnostic
 }
 
-/// Where in the deployment's files the sources stand.
-type Places = Vec<(SourceSpec, Position)>;
+/// Where the deployment asks for a plugin.
+struct Place {
+    source: SourceSpec,
+    /// The instance.
+    name: String,
+    version: Option<String>,
+    position: Option<Position>,
+}
+
+/// All that ask.
+type Places = Vec<Place>;
 
 /// The plugins that the deployment asks for by source.
 struct Asked {
@@ -229,8 +272,7 @@ async fn asked(root: &RootArgs, show_trace: bool) -> Result<Asked, CommandError>
     for instance in &told.providers {
         match wish(instance) {
             Ok(Some(wish)) => {
-                let position = instance.position.clone();
-                places.extend(position.map(|position| (wish.source.clone(), position)));
+                places.push(place(instance, wish.source.clone()));
                 wishes.push(wish);
             }
             Ok(None) => {}
@@ -264,6 +306,19 @@ async fn asked(root: &RootArgs, show_trace: bool) -> Result<Asked, CommandError>
         is_all,
         root,
     })
+}
+
+fn place(instance: &ProviderInstance, source: SourceSpec) -> Place {
+    let version = match &instance.program {
+        ProviderProgram::Tfplugin { version, .. } => version.clone(),
+        _ => None,
+    };
+    Place {
+        source,
+        name: display_name(&instance.id),
+        version,
+        position: instance.position.clone(),
+    }
 }
 
 fn wish(instance: &ProviderInstance) -> Result<Option<Wish>, String> {

@@ -1,11 +1,13 @@
 //! `nixops4 providers list`: the provider instances that components declare, with the programs
 //! behind them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use nixops4_core::MemberPath;
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
 use nixops4_core::evaluate::{Evaluate, from_eval_error};
+use nixops4_core::provider::Failure;
 use nixops4_proto::evaluator::{ListProviders, ProviderInstance, ProviderProgram};
 use nixops4_tfproto::discovery::{Located, check_executable};
 use nixops4_tfproto::lockfile::LockFile;
@@ -39,6 +41,21 @@ struct Found {
     origin: Option<String>,
     /// Whether the lock file says what it must be.
     locked: bool,
+    /// What was odd on the way.
+    warnings: Vec<String>,
+}
+
+impl Found {
+    /// A program that is where it was said to be.
+    fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            version: None,
+            origin: None,
+            locked: false,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Lists them.
@@ -58,6 +75,7 @@ pub async fn run(args: ListArgs, show_trace: bool) -> Result<Exit, CommandError>
         true => print_json(&listed.iter().map(to_json).collect()),
         false => print(&listed),
     }
+    err!("{}", ui::diagnostics::render_all(&warnings(&listed)));
     let mut problems = Diagnostics::default();
     for untold in told.untold {
         let place = match untold.name {
@@ -85,21 +103,15 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
         constraint: None,
         found: Err(Diagnostics::default()),
     };
-    let given = |path: PathBuf| Found {
-        path,
-        version: None,
-        origin: None,
-        locked: false,
-    };
     listed.found = match &instance.program {
         ProviderProgram::Local {} => {
             let path = Program::LocalProvider.path();
             is_there(&path).map(|()| Found {
                 origin: Some("built in".to_owned()),
-                ..given(path)
+                ..Found::at(path)
             })
         }
-        ProviderProgram::Stdio { executable, .. } => program(base, executable).map(given),
+        ProviderProgram::Stdio { executable, .. } => program(base, executable).map(Found::at),
         ProviderProgram::Tfplugin {
             executable,
             source,
@@ -108,32 +120,8 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
             listed.protocol = "tfplugin";
             listed.source.clone_from(source);
             listed.constraint.clone_from(version);
-            let attached = source.as_deref().filter(|_| executable.is_none());
-            let attached = attached.and_then(|source| providers.attached(source).ok().flatten());
-            if let Some(attached) = attached {
-                listed.found = Ok(Found {
-                    origin: Some("runs already".to_owned()),
-                    ..given(attached.address.to_string().into())
-                });
-                return listed;
-            }
-            let (source, version) = (source.as_deref(), version.as_deref());
-            let found = match executable {
-                Some(executable) => providers.program_or_package(executable, source, version),
-                None => providers
-                    .locate(source, version)
-                    .map(|located| PluginFound::Package(Box::new(located))),
-            };
-            match found {
-                Ok(PluginFound::Program(path)) => is_program(&path).map(|()| given(path)),
-                Ok(PluginFound::Package(located)) => Ok(Found {
-                    version: located.version.as_ref().map(ToString::to_string),
-                    origin: Some(located.origin.to_string()),
-                    locked: is_locked(&located, base),
-                    path: located.executable,
-                }),
-                Err(failure) => Err(failure.into_diagnostics()),
-            }
+            let names = [executable, source, version].map(Option::as_deref);
+            plugin(names, providers, base)
         }
     };
     if let Err(problems) = &mut listed.found {
@@ -142,6 +130,40 @@ fn look(instance: &ProviderInstance, providers: &Providers, base: &Path) -> List
         }
     }
     listed
+}
+
+/// Finds a plugin by the `executable`, `source` and `version` that the deployment gives.
+fn plugin(
+    [executable, source, version]: [Option<&str>; 3],
+    providers: &Providers,
+    base: &Path,
+) -> Result<Found, Diagnostics> {
+    let attached = source.filter(|_| executable.is_none());
+    let attached = attached
+        .map(|source| providers.attached(source))
+        .transpose();
+    if let Some(attached) = attached.map_err(Failure::into_diagnostics)?.flatten() {
+        return Ok(Found {
+            origin: Some("runs already".to_owned()),
+            ..Found::at(attached.address.to_string().into())
+        });
+    }
+    let found = match executable {
+        Some(executable) => providers.program_or_package(executable, source, version),
+        None => providers
+            .locate(source, version)
+            .map(|located| PluginFound::Package(Box::new(located))),
+    };
+    match found.map_err(Failure::into_diagnostics)? {
+        PluginFound::Program(path) => is_program(&path).map(|()| Found::at(path)),
+        PluginFound::Package(located) => Ok(Found {
+            version: located.version.as_ref().map(ToString::to_string),
+            origin: Some(located.origin.to_string()),
+            locked: is_locked(&located, base),
+            path: located.executable,
+            warnings: located.warnings,
+        }),
+    }
 }
 
 /// The path of a program in a folder of the deployment, or its name where PATH has it.
@@ -200,11 +222,33 @@ fn to_json(listed: &Listed) -> Json {
             field("locked", json!(found.locked));
         }
         Err(diagnostics) => {
-            let text = diagnostics.0.first().map(ToString::to_string);
-            field("error", json!(text.unwrap_or_default()));
+            let all = diagnostics.0.iter();
+            let texts: Vec<_> = all.clone().map(whole).collect();
+            field("error", json!(texts.join("\n")));
+            let position = all.clone().find_map(|one| one.position.as_ref());
+            field("position", json!(position));
+            let hints: Vec<_> = all.flat_map(|one| &one.hints).collect();
+            field("hints", json!(hints));
         }
     }
     Json::Object(fields)
+}
+
+/// All lines of a complaint.
+fn whole(diagnostic: &Diagnostic) -> String {
+    match diagnostic.detail.as_str() {
+        "" => diagnostic.to_string(),
+        detail => format!("{diagnostic}\n{detail}"),
+    }
+}
+
+/// What was odd about any of them, once.
+fn warnings(listed: &[Listed]) -> Diagnostics {
+    let found = listed
+        .iter()
+        .filter_map(|listed| listed.found.as_ref().ok());
+    let warnings: BTreeSet<_> = found.flat_map(|found| &found.warnings).cloned().collect();
+    Diagnostics(warnings.into_iter().map(Diagnostic::warning).collect())
 }
 
 fn print(listed: &[Listed]) {

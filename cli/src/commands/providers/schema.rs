@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nixops4_core::MemberPath;
-use nixops4_core::diagnostic::Diagnostic;
+use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
 use nixops4_core::engine::{ProviderFactory, nearest};
-use nixops4_core::evaluate::Evaluate;
+use nixops4_core::evaluate::{Evaluate, from_eval_error};
 use nixops4_core::provider::document::{Contents, Document, DocumentKind};
 use nixops4_core::provider::{Failure, Provider};
-use nixops4_proto::evaluator::{ListProviders, ProviderProgram, ProviderSettings};
+use nixops4_proto::evaluator::{
+    ListProviders, Position, ProviderProgram, ProviderSettings, UntoldProvider,
+};
 use nixops4_tfproto::discovery::SourceSpec;
 use serde_json::{Map, Value as Json};
 
@@ -26,6 +28,35 @@ use crate::{root, session};
 struct Asked {
     named: Named,
     program: ProviderProgram,
+    /// Where it is declared.
+    position: Option<Position>,
+}
+
+/// What the deployment declares.
+#[derive(Default)]
+struct Declared {
+    instances: Vec<Asked>,
+    untold: Vec<UntoldProvider>,
+}
+
+impl Declared {
+    /// Why what is asked for cannot be told: of the instance of that name, or with `None` of
+    /// components that may declare it.
+    fn problem(&self, name: Option<&str>) -> Option<Diagnostics> {
+        let is_it = |untold: &&UntoldProvider| {
+            let path = &untold.member;
+            let full = untold.name.as_ref();
+            full.map(|name| display_name(&format!("{path}#{name}")))
+                .as_deref()
+                == name
+        };
+        let untold = self.untold.iter().filter(is_it);
+        let errors: Vec<_> = untold
+            .filter_map(|untold| untold.error.as_ref())
+            .map(from_eval_error)
+            .collect();
+        (!errors.is_empty()).then_some(Diagnostics(errors))
+    }
 }
 
 /// Prints it.
@@ -43,10 +74,20 @@ pub async fn run(args: SchemaArgs, show_trace: bool) -> Result<Exit, CommandErro
             &ProviderSettings::default(),
         )
         .await
-        .map_err(failed)?;
-    let shown = show(&args, &asked.named, &provider).await;
+        .map_err(|failure| failed_to_start(&asked, failure))?;
+    let shown = show(&args, &asked, &provider).await;
     provider.close().await;
     shown
+}
+
+/// What is wrong with a program, where the deployment names it.
+fn failed_to_start(asked: &Asked, failure: Failure) -> CommandError {
+    let mut problems = failure.into_diagnostics();
+    for problem in &mut problems.0 {
+        let position = problem.position.take();
+        problem.position = position.or_else(|| asked.position.clone());
+    }
+    problems.into()
 }
 
 fn failed(failure: Failure) -> CommandError {
@@ -55,10 +96,12 @@ fn failed(failure: Failure) -> CommandError {
 
 async fn show(
     args: &SchemaArgs,
-    named: &Named,
+    asked: &Asked,
     provider: &Arc<dyn Provider>,
 ) -> Result<Exit, CommandError> {
-    let contents = provider.contents().await.map_err(failed)?;
+    let named = &asked.named;
+    let contents = provider.contents().await;
+    let contents = contents.map_err(|failure| failed_to_start(asked, failure))?;
     let Some(name) = &args.type_name else {
         return overview(args, named, provider, &contents).await;
     };
@@ -154,18 +197,22 @@ async fn find(args: &SchemaArgs, show_trace: bool) -> Result<Asked, CommandError
     if text.starts_with(['/', '.']) {
         return Ok(program(text));
     }
-    let mut instances = Vec::new();
+    let mut found = Declared::default();
     let here = args.root.is_given() || root::find(&args.root, &session::current_dir()?).is_ok();
     let mut problem = None;
     if here {
         match declared(args, show_trace).await {
-            Ok(found) => instances = found,
+            Ok(declared) => found = declared,
             // What is wrong with the deployment does not matter to what is not in it.
             Err(error) => problem = Some(error),
         }
     }
-    if let Some(at) = instances.iter().position(|asked| asked.named.name == text) {
-        return Ok(instances.swap_remove(at));
+    let mut instances = found.instances.iter();
+    if let Some(at) = instances.position(|asked| asked.named.name == text) {
+        return Ok(found.instances.swap_remove(at));
+    }
+    if let Some(problems) = found.problem(Some(text)) {
+        return Err(problems.into());
     }
     if text == "local" {
         return Ok(Asked {
@@ -174,6 +221,7 @@ async fn find(args: &SchemaArgs, show_trace: bool) -> Result<Asked, CommandError
                 declared: String::new(),
             },
             program: ProviderProgram::Local {},
+            position: None,
         });
     }
     if text.contains('/') {
@@ -182,7 +230,10 @@ async fn find(args: &SchemaArgs, show_trace: bool) -> Result<Asked, CommandError
     if let Some(problem) = problem {
         return Err(problem);
     }
-    let names = instances.iter().map(|asked| &asked.named.name);
+    if let Some(problems) = found.problem(None) {
+        return Err(problems.into());
+    }
+    let names = found.instances.iter().map(|asked| &asked.named.name);
     let mut diagnostic = Diagnostic::error(format!("no provider is called `{text}` here"));
     diagnostic = match nearest(text, names) {
         Some(near) => diagnostic.hint(format!("did you mean `{near}`?")),
@@ -195,7 +246,7 @@ async fn find(args: &SchemaArgs, show_trace: bool) -> Result<Asked, CommandError
 }
 
 /// The instances of the deployment.
-async fn declared(args: &SchemaArgs, show_trace: bool) -> Result<Vec<Asked>, CommandError> {
+async fn declared(args: &SchemaArgs, show_trace: bool) -> Result<Declared, CommandError> {
     let (evaluator, _) = session::load(&args.root, show_trace).await?;
     let ask = ListProviders {
         path: MemberPath::root(),
@@ -207,8 +258,12 @@ async fn declared(args: &SchemaArgs, show_trace: bool) -> Result<Vec<Asked>, Com
             declared: declaration(&instance.program),
         },
         program: instance.program,
+        position: instance.position,
     });
-    Ok(asked.collect())
+    Ok(Declared {
+        instances: asked.collect(),
+        untold: told.untold,
+    })
 }
 
 /// How a program is named in a deployment.
@@ -264,6 +319,7 @@ fn program(path: &str) -> Asked {
             declared: declaration(&program),
         },
         program,
+        position: None,
     }
 }
 
@@ -280,5 +336,6 @@ fn source(text: &str, version: Option<&str>) -> Result<Asked, CommandError> {
             declared: declaration(&program),
         },
         program,
+        position: None,
     })
 }

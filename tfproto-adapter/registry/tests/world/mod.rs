@@ -72,6 +72,22 @@ impl World {
         self.write("home/.tofurc", text.as_bytes());
     }
 
+    /// Makes its folder `mirror` the only place where plugins come from.
+    pub fn mirrored_here(&self) {
+        let mirror = self.path("mirror");
+        self.configure(&format!(
+            "provider_installation {{\n filesystem_mirror {{ path = \"{}\" }}\n}}\n",
+            mirror.display()
+        ));
+    }
+
+    /// Makes a file one that can be run.
+    pub fn runnable(&self, name: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.path(name), mode).expect("a file");
+    }
+
     /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)

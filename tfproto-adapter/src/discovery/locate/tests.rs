@@ -287,6 +287,40 @@ fn a_near_miss_says_what_is_there() {
 }
 
 #[test]
+fn a_locked_version_that_is_not_there_is_told_beside_what_is() {
+    let world = World::new();
+    world.unpacked(HOME_MIRROR, TOFU, "1.1.0", "linux_amd64");
+    world.unpacked(HOME_MIRROR, TOFU, "1.2.0", "darwin_arm64");
+    let other = PackageHash::parse("h1:other").expect("a hash");
+    world.lock(TOFU, "1.0.0", &[&other]);
+    let error = world.error("acme/x", "~> 1.0");
+    assert!(
+        error.starts_with(
+            "no plugin found for provider acme/x in version 1.0.0, which the lock file asks for, on"
+        ),
+        "{error}"
+    );
+    assert!(
+        error.ends_with(
+            "hint: `nixops4 providers install` fetches 1.0.0; 1.1.0 is there, and `nixops4 \
+             providers install --upgrade` locks another version than 1.0.0"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_prerelease_is_to_be_named_in_full() {
+    let world = World::new();
+    world.unpacked(HOME_MIRROR, TOFU, "1.1.0-rc1", "linux_amd64");
+    let error = world.error("registry.opentofu.org/acme/x", ">= 1.1.0-rc1");
+    assert!(
+        error.contains("`version = \"1.1.0-rc1\"` asks for it"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_broken_package_is_named() {
     let world = World::new();
     let dir = format!("{HOME_MIRROR}/{TOFU}/1.0.0/linux_amd64");
@@ -401,6 +435,25 @@ fn what_was_fetched_is_found_where_no_mirror_has_it() {
     let error = world.error("acme/x", "");
     assert!(
         error.contains("has 1.0.0, but its hash is not in the lock file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_override_without_a_plugin_is_told_by_its_place() {
+    let world = World::new();
+    let dir = world.path("dev").display().to_string();
+    let text = format!(
+        "provider_installation {{\n dev_overrides {{\n \"acme/y\" = \"{dir}\" }}\n direct {{}}\n}}\n"
+    );
+    world.file(".tofurc", 0o644, text.as_bytes());
+    let error = world.error("acme/y", "");
+    assert!(
+        error.starts_with("the developer's override of registry.opentofu.org/acme/y is unusable"),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: `dev_overrides` names it in ~/.tofurc, line 3: build"),
         "{error}"
     );
 }
