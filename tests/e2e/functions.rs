@@ -1,6 +1,6 @@
 //! Functions of providers, called from deployments and from expressions.
 
-use nixops4_tests::{Sandbox, programs};
+use nixops4_tests::{Sandbox, adapter_program, programs};
 
 const PLUGIN: &str = "terraform-provider-fake";
 
@@ -142,6 +142,37 @@ fn a_provider_that_dies_is_said_with_its_name() {
     let said = sandbox.fails(&["plan"]);
     assert!(said.contains("provider fake"), "{said}");
     assert!(said.contains("CallFunction"), "{said}");
+}
+
+#[test]
+fn behind_a_native_program_they_are_the_same() {
+    for protocol in [5, 6] {
+        let text = JOINED.replace("./terraform-provider-fake", "./behind");
+        let sandbox = sandbox(protocol, &text);
+        adapter_program(&sandbox, "behind", PLUGIN);
+        sandbox.ok(&["apply", "--yes"]);
+        assert_eq!(sandbox.read("text"), "hello, world");
+        assert_eq!(sandbox.read("secret"), "key-hidden");
+        sandbox.ok(&["plan", "--detailed-exitcode"]);
+        for (call, expected) in [
+            (r#"fail "it is bad""#, "fail: the argument text: it is bad"),
+            (
+                r#"join "-" [ { } ]"#,
+                "join: the argument parts: parts[0] must be a string",
+            ),
+            (
+                "join null [ ]",
+                "join: the argument separator: this must not be null",
+            ),
+            (r#"jion "-""#, "did you mean `join`?"),
+        ] {
+            let called = r#"functions.describe { n = 1; }"#;
+            let text = text.replace(called, &format!("functions.{call}"));
+            sandbox.write("nixops4.nix", &text);
+            let said = sandbox.fails(&["plan"]);
+            assert!(said.contains(expected), "{said}");
+        }
+    }
 }
 
 #[test]

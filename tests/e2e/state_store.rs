@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use nixops4_tests::{Sandbox, fake_provider, go_plugin, programs, signal, wait_until};
+use nixops4_tests::{Sandbox, adapter_program, fake_provider, go_plugin, signal, wait_until};
 use serde_json::{Value, json};
 
 /// A deployment whose state a plugin keeps, with two things.
@@ -288,18 +288,9 @@ fn the_store_of_a_plugin_on_the_framework_keeps_a_state() {
 
 /// The deployment with the plugin behind a native program.
 fn behind_a_program(script: &Value) -> Sandbox {
-    use std::os::unix::fs::PermissionsExt;
-
     let text = FAKE.replace("terraform-provider-fake", "fake");
     let sandbox = sandbox(&text.replace("stateStores.", ""), script);
-    let adapter = programs().join("nixops4-resources-tfproto");
-    let line = format!(
-        "#!/bin/sh\nexec '{}' --executable ./terraform-provider-fake\n",
-        adapter.display()
-    );
-    sandbox.write("fake", &line);
-    let program = sandbox.path().join("fake");
-    std::fs::set_permissions(program, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    adapter_program(&sandbox, "fake", "terraform-provider-fake");
     sandbox
 }
 

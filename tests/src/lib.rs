@@ -284,6 +284,19 @@ pub fn mirror_plugin(mirror: &Path, source: &str, version: &str, program: &Path)
     fs::copy(program, file).expect("the plugin is copied");
 }
 
+/// Writes a native provider program into the sandbox: the adapter in front of a plugin there.
+///
+/// # Panics
+/// Where it cannot be written.
+pub fn adapter_program(sandbox: &Sandbox, name: &str, plugin: &str) {
+    let adapter = programs().join("nixops4-resources-tfproto");
+    let adapter = adapter.display();
+    let text = format!("#!/bin/sh\nexec '{adapter}' --executable './{plugin}'\n");
+    sandbox.write(name, &text);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(sandbox.path().join(name), mode).expect("it is ours");
+}
+
 /// Waits until something is so; how long that takes is not the test's business, within reason.
 ///
 /// # Panics

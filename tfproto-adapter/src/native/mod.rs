@@ -8,6 +8,7 @@
 
 mod convert;
 mod describe;
+mod functions;
 mod serve;
 mod states;
 

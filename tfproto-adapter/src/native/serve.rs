@@ -10,10 +10,10 @@ use nixops4_core::provider::{
 };
 use nixops4_core::value::Value;
 use nixops4_proto::native::{
-    Complaint, Configure, Configured, Create, DataRead, Delete, Deleted, Describe, Hello, Import,
-    Method, Object, PROTOCOL_VERSION, Plan, Planned, Read, ReadData, ReadState, Reply, ReplyBody,
-    Request, StateEvent, StateLock, StateRead, StateUnlock, Stop, Stopped, Update, Upgrade,
-    Validate, ValidateConfig, Validated, Welcome,
+    CallFunction, Complaint, Configure, Configured, Create, DataRead, Delete, Deleted, Describe,
+    Hello, Import, Method, Object, PROTOCOL_VERSION, Plan, Planned, Read, ReadData, ReadState,
+    Reply, ReplyBody, Request, StateEvent, StateLock, StateRead, StateUnlock, Stop, Stopped,
+    Update, Upgrade, Validate, ValidateConfig, Validated, Welcome,
 };
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -22,8 +22,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::convert::{self, Refusal};
-use super::describe;
 use super::states::States;
+use super::{describe, functions};
 use crate::provider::TfProvider;
 
 /// Why there is nothing more to do.
@@ -182,11 +182,9 @@ impl Server {
                 let asked = read(params)?;
                 let schemas = self.provider.schemas().await?;
                 let described = describe::describe(&schemas, &asked);
-                json(
-                    described
-                        .map(Diagnosed::from)
-                        .map_err(|e| Refusal::new(e.to_string()).into()),
-                )
+                let mut described = described.map_err(|e| Refusal::new(e.to_string()))?;
+                described.functions = functions::describe(&self.provider).await?;
+                json(Ok(described.into()))
             }
             ValidateConfig::NAME => json(self.validate_config(read(params)?).await),
             Configure::NAME => json(self.configure(read(params)?).await),
@@ -203,6 +201,7 @@ impl Server {
             StateEvent::NAME => json(self.states.event(self.instance()?, read(params)?).await),
             StateLock::NAME => json(self.states.lock(self.instance()?, read(params)?).await),
             StateUnlock::NAME => json(self.states.unlock(self.instance()?, read(params)?).await),
+            CallFunction::NAME => json(functions::call(&self.provider, &read(params)?).await),
             Stop::NAME => {
                 if let Ok(instance) = self.instance() {
                     instance.stop().await;

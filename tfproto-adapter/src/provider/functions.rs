@@ -1,5 +1,6 @@
 //! Functions: pure, and to be called without a configuration.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nixops4_core::diagnostic::{Diagnostic, Diagnostics};
@@ -17,6 +18,14 @@ use crate::cty::Type;
 use crate::schema::Kind;
 
 const CALL: &str = "CallFunction";
+
+/// The names of all functions: those in the schema, and those told when the provider is asked.
+pub(super) async fn names(session: &Session) -> Result<BTreeSet<String>, Failure> {
+    let schemas = session.schemas().await?;
+    let further = session.functions().await;
+    let names = schemas.names(Kind::Function).map(str::to_owned);
+    Ok(names.chain(further.keys().cloned()).collect())
+}
 
 /// Describes a function.
 pub(super) async fn describe(

@@ -28,6 +28,7 @@ mod state;
 mod state_store;
 mod types;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -130,6 +131,11 @@ impl TfProvider {
     /// The schemas, from the cache or from the plugin.
     pub async fn schemas(&self) -> Result<Arc<crate::schema::Schemas>, ProviderError> {
         self.session().schemas().await
+    }
+
+    /// The names of its functions.
+    pub(crate) async fn function_names(&self) -> Result<BTreeSet<String>, Failure> {
+        functions::names(&self.session()).await
     }
 }
 
