@@ -1,12 +1,8 @@
 //! Mirrors that are made are mirrors that can be used.
 
-mod world;
-
+use super::*;
 use nixops4_registry_server::{Release, SigningKey, archive, registry};
 use nixops4_tfproto::discovery::Platform;
-use world::World;
-
-const PROGRAM: &[u8] = b"#!/bin/sh\n";
 
 #[test]
 fn a_mirror_serves_all_platforms_that_were_asked_for() {
