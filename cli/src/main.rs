@@ -82,7 +82,12 @@ fn run(cli: Cli) -> Result<Exit, CommandError> {
             Ok(Exit::Done)
         }
         _ => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
+            let mut builder = match cli.command {
+                // One question and its answer: threads would only hand them to each other.
+                Command::Eval(_) => tokio::runtime::Builder::new_current_thread(),
+                _ => tokio::runtime::Builder::new_multi_thread(),
+            };
+            let runtime = builder
                 .worker_threads(2)
                 .enable_all()
                 .build()
