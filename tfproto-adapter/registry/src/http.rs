@@ -32,6 +32,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: Agent,
+    /// Why nobody can be trusted, where that is so.
+    no_roots: Option<String>,
     retries: u32,
     timeout: Duration,
     pause: Duration,
@@ -170,7 +172,7 @@ impl Client {
         retries: Option<u32>,
         timeout: Option<Duration>,
     ) -> Result<Self, HttpError> {
-        let mut roots = system_roots(environment)?;
+        let mut roots = system_roots();
         if let Some(path) = environment.path_variable(EXTRA_CA) {
             roots.extend(roots_of(&environment.absolute(path))?);
         }
@@ -193,6 +195,7 @@ impl Client {
             .new_agent();
         Ok(Self {
             agent,
+            no_roots: missing_roots(environment),
             retries: retries.unwrap_or(DEFAULT_RETRIES),
             timeout,
             pause: Duration::from_millis(500),
@@ -306,6 +309,12 @@ impl Client {
         ask: &Ask<'_>,
         whole: Option<Duration>,
     ) -> Result<(String, Response<Body>), HttpError> {
+        if let Some(why) = &self.no_roots {
+            return Err(HttpError {
+                url: SSL_CERT_FILE.to_owned(),
+                problem: Problem::Setting(why.clone()),
+            });
+        }
         let mut at = url.to_owned();
         for _ in 0..=MAX_REDIRECTS {
             let request = self.agent.get(&at).config();
@@ -495,32 +504,34 @@ fn without_dots(path: &str) -> String {
 /// Names a file with certificate authorities in place of the system's.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 
-fn system_roots(environment: &Environment) -> Result<Vec<Certificate<'static>>, HttpError> {
+/// Why there are no authorities. Only requests fail for it: builds of Nix name a file that is not there,
+/// and install from what lies on the machine.
+fn missing_roots(environment: &Environment) -> Option<String> {
+    let path = environment.path_variable(SSL_CERT_FILE)?;
+    let error = std::fs::metadata(&path).err()?;
+    Some(unreadable(&path, &error))
+}
+
+fn system_roots() -> Vec<Certificate<'static>> {
     let found = rustls_native_certs::load_native_certs();
-    if let Some(path) = environment.path_variable(SSL_CERT_FILE)
-        && let Err(error) = std::fs::metadata(&path)
-    {
-        return Err(setting(SSL_CERT_FILE, &path, &error));
-    }
     for error in &found.errors {
         tracing::debug!("certificate authorities of the system: {error}");
     }
     let certificates = found.certs.iter();
-    Ok(certificates
+    certificates
         .map(|der| Certificate::from_der(der.as_ref()).to_owned())
-        .collect())
+        .collect()
 }
 
-/// A variable whose file is not to be used.
-fn setting(name: &str, path: &Path, why: &dyn fmt::Display) -> HttpError {
-    HttpError {
-        url: name.to_owned(),
-        problem: Problem::Setting(format!("cannot read {}: {why}", path.display())),
-    }
+fn unreadable(path: &Path, why: &dyn fmt::Display) -> String {
+    format!("cannot read {}: {why}", path.display())
 }
 
 fn roots_of(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
-    let failed = |why: &dyn fmt::Display| setting(EXTRA_CA, path, why);
+    let failed = |why: &dyn fmt::Display| HttpError {
+        url: EXTRA_CA.to_owned(),
+        problem: Problem::Setting(unreadable(path, why)),
+    };
     let pem = std::fs::read(path).map_err(|error| failed(&error))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&pem) {
